@@ -1,0 +1,80 @@
+#include "base/glob.h"
+
+#include <utility>
+
+namespace vitrine {
+
+namespace {
+
+unsigned char fold(unsigned char c, bool ignore_case) {
+  return ignore_case && c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+// Matches one byte against the class that opens at pattern[at] ('['), and moves `at` behind it.
+bool match_class(Bytes pattern, size_t& at, unsigned char c, bool ignore_case) {
+  size_t p = at + 1;
+  bool negated = p < pattern.size() && pattern[p] == '^';
+  if (negated) p++;
+  bool found = false;
+  c = fold(c, ignore_case);
+  for (; p < pattern.size() && pattern[p] != ']'; p++) {
+    if (pattern[p] == '\\' && p + 1 < pattern.size()) {
+      p++;
+      found |= fold(pattern[p], ignore_case) == c;
+    } else if (p + 2 < pattern.size() && pattern[p + 1] == '-') {
+      unsigned char low = fold(pattern[p], ignore_case), high = fold(pattern[p + 2], ignore_case);
+      if (low > high) std::swap(low, high);
+      found |= c >= low && c <= high;
+      p += 2;
+    } else {
+      found |= fold(pattern[p], ignore_case) == c;
+    }
+  }
+  at = p < pattern.size() ? p + 1 : p;
+  return found != negated;
+}
+
+}  // namespace
+
+// Only the last '*' is ever retried: everything after an earlier one has already matched as far left as it can.
+bool glob_match(Bytes pattern, Bytes text, bool ignore_case) {
+  constexpr size_t kNone = ~size_t{0};
+  size_t p = 0, t = 0;
+  size_t star_pattern = kNone, star_text = 0;
+  while (t < text.size()) {
+    bool matched = false;
+    if (p < pattern.size()) {
+      char c = pattern[p];
+      if (c == '*') {
+        while (p < pattern.size() && pattern[p] == '*') p++;
+        if (p == pattern.size()) return true;
+        star_pattern = p;
+        star_text = t;
+        continue;
+      }
+      if (c == '?') {
+        matched = true;
+        p++;
+      } else if (c == '[') {
+        matched = match_class(pattern, p, text[t], ignore_case);
+      } else {
+        if (c == '\\' && p + 1 < pattern.size()) p++;
+        matched = fold(pattern[p], ignore_case) == fold(text[t], ignore_case);
+        p++;
+      }
+    }
+    if (matched) {
+      t++;
+      continue;
+    }
+    if (star_pattern == kNone) return false;
+    p = star_pattern;
+    t = ++star_text;
+  }
+  while (p < pattern.size() && pattern[p] == '*') p++;
+  return p == pattern.size();
+}
+
+bool glob_is_literal(Bytes pattern) { return pattern.find_first_of("*?[\\") == Bytes::npos; }
+
+}  // namespace vitrine

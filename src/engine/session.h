@@ -1,0 +1,132 @@
+// Session: who asks. One per connection, and one for each source of commands without a connection (a script, a log being
+// loaded, a replica's stream, a test).
+//
+// Others keep a SessionId, never a pointer: a session may end at any turn of the loop. Sessions::find() gives the
+// pointer back while it lives.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+#include "wire/output_buffer.h"
+#include "wire/reply_builder.h"
+
+namespace vitrine {
+
+struct Command;
+using SessionId = uint64_t;
+
+enum class Origin : uint8_t { client, script, aof, replica };
+
+// What the engine may ask of the connection behind a session. Null for sessions without one.
+class Peer {
+ public:
+  virtual ~Peer() = default;
+  virtual std::string address() const = 0;         // "127.0.0.1:50312"
+  virtual std::string local_address() const = 0;
+  virtual int descriptor() const = 0;
+  virtual size_t input_bytes() const = 0;          // unparsed input held
+  virtual size_t input_capacity() const = 0;       // memory of the input buffer
+  virtual uint64_t bytes_read() const = 0;
+  virtual uint64_t bytes_written() const = 0;
+  virtual bool is_unix_socket() const = 0;
+  // There are replies to send, or the session was doomed: visit it at the end of this turn.
+  virtual void schedule_flush() = 0;
+  // Parsed commands wait because the session was parked or paused: go on when it is free again.
+  virtual void resume() = 0;
+};
+
+enum class ReplyMode : uint8_t { on, off, skip_next, skipping };
+
+struct QueuedCommand {
+  Command* command;
+  std::vector<std::string> argv;
+};
+
+struct WatchedKey {
+  int db;
+  std::string key;
+};
+
+// MULTI and WATCH state (engine/transaction.h).
+struct TransactionState {
+  bool open = false;           // between MULTI and EXEC
+  bool spoiled = false;        // a queued command was refused: EXECABORT
+  bool touched = false;        // a watched key changed: EXEC replies null
+  uint64_t queued_flags = 0;   // of all queued commands together
+  std::vector<QueuedCommand> queue;
+  size_t queue_bytes = 0;
+  std::vector<WatchedKey> watched;
+};
+
+class Session {
+ public:
+  Session(SessionId id, Peer* peer, int64_t now_ms) : id(id), peer(peer), reply(out), created_ms(now_ms),
+                                                      last_active_ms(now_ms) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const SessionId id;
+  Peer* const peer;
+  OutputBuffer out;
+  ReplyBuilder reply;
+  Origin origin = Origin::client;
+
+  int db = 0;
+  bool authenticated = false;
+  std::string user = "default";
+  std::string name, library_name, library_version;
+  ReplyMode reply_mode = ReplyMode::on;
+  bool no_evict = false, no_touch = false, monitoring = false;
+  std::vector<std::string> capabilities;      // CLIENT CAPA
+
+  TransactionState transaction;
+  bool parked = false;                        // waits for a key (engine/waiters.h)
+  bool paused = false;                        // waits for CLIENT PAUSE to end
+  bool running = false;                       // a command of it is on the stack
+  bool close_after_reply = false;             // QUIT, protocol error
+  bool doomed = false;                        // ends at the end of this turn, without waiting for anything
+
+  const int64_t created_ms;
+  int64_t last_active_ms;
+  const Command* last_command = nullptr;
+  uint64_t commands = 0;
+  size_t argv_bytes = 0;                      // of the command under way
+  int64_t soft_limit_since_ms = 0;            // output over its soft limit since then; 0: it is not
+
+  // Ends the session at the end of this turn (now, if it is not running).
+  void doom() {
+    doomed = true;
+    if (peer) peer->schedule_flush();
+  }
+  // What CLIENT LIST and the eviction of clients count.
+  size_t memory_bytes() const;
+};
+
+class Sessions {
+ public:
+  // `peer` may be null.
+  Session& open(Peer* peer, int64_t now_ms);
+  void close(SessionId id);
+  Session* find(SessionId id) const;
+  size_t size() const { return by_id_.size(); }
+  // In order of creation. The callback may doom sessions, not close them.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (SessionId id : order_)
+      if (auto it = by_id_.find(id); it != by_id_.end()) visit(*it->second);
+  }
+  uint64_t opened() const { return next_id_ - 1; }
+
+ private:
+  SessionId next_id_ = 1;
+  std::unordered_map<SessionId, std::unique_ptr<Session>> by_id_;
+  std::deque<SessionId> order_;   // ids only grow; closed ones are dropped lazily
+  size_t closed_in_order_ = 0;
+};
+
+}  // namespace vitrine

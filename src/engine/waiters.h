@@ -1,0 +1,93 @@
+// Waiters: commands that wait for a key to hold something (BLPOP, BZMPOP, ...), and when they run again.
+//
+// A handler that finds nothing parks its session: `c.park({keys, Type::list, deadline, TimeoutReply::null_array})`. Its
+// argv is copied and kept. When a Change makes one of the keys hold the awaited type, the parked commands of that key run
+// again, the longest waiting first, after the unit that fed them and before any other client's command: Redis' fairness.
+// A command that finds nothing again (somebody older took it) stays where it was in every queue.
+//
+// WAIT-like commands that wait for something else than a key park with no keys and are woken by whoever owns the event.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+#include "engine/session.h"
+#include "store/keyspace.h"
+
+namespace vitrine {
+
+enum class TimeoutReply : uint8_t { null_array, null, zero };
+
+struct ParkRequest {
+  std::vector<Bytes> keys;
+  Type type = Type::list;
+  int64_t deadline_ms = 0;                 // 0: waits for ever
+  TimeoutReply timeout_reply = TimeoutReply::null_array;
+};
+
+class Waiters : public KeyObserver {
+ public:
+  explicit Waiters(Keyspace& keyspace) : keyspace_(keyspace) {}
+  ~Waiters() override;
+
+  // REQUIRES: the session is not parked, or is being run again by serve().
+  void park(Session& session, Command* command, std::span<const Bytes> argv, const ParkRequest& request);
+  // Takes the session out of every queue; it is free again.
+  void release(Session& session);
+
+  // Runs what was fed since the last call: `run(session, command, argv)` runs the parked command again; the session is
+  // released first and is parked again, at its old place, if the command parks once more. Repeats until nothing is fed.
+  using Run = std::function<void(Session&, Command*, std::span<const Bytes>)>;
+  void serve(const Sessions& sessions, const Run& run);
+  bool fed() const { return !fed_.empty(); }
+
+  // Releases the sessions whose deadline has passed and writes their timeout reply.
+  void expire(const Sessions& sessions, int64_t now_ms);
+  int64_t next_deadline_ms() const { return deadlines_.empty() ? 0 : deadlines_.begin()->first; }
+  // CLIENT UNBLOCK: as if the deadline had passed, or with an error. False when it is not parked.
+  bool unblock(Session& session, bool with_error);
+
+  size_t parked() const { return parked_.size(); }
+  size_t keys_waited_for() const { return queues_.size(); }
+
+  void on_change(const Change& change) override;
+  void on_flush(int db) override;
+  void on_swap(int a, int b) override;
+
+ private:
+  struct Key {
+    int db;
+    std::string name;
+    bool operator==(const Key&) const = default;
+    bool operator<(const Key& o) const { return db != o.db ? db < o.db : name < o.name; }
+  };
+  struct Parked {
+    uint64_t order;                        // who waits longer is served first
+    Command* command;
+    std::vector<std::string> argv;
+    std::vector<Key> keys;
+    Type type;
+    int64_t deadline_ms;
+    TimeoutReply timeout_reply;
+  };
+  using Queue = std::map<uint64_t, SessionId>;   // by order
+
+  void feed(const Key& key);
+  void write_timeout(Session& session, TimeoutReply reply);
+  void serve_key(const Key& key, const Sessions& sessions, const Run& run);
+
+  Keyspace& keyspace_;
+  std::map<Key, Queue> queues_;
+  std::unordered_map<SessionId, Parked> parked_;
+  std::multimap<int64_t, SessionId> deadlines_;
+  std::vector<Key> fed_;
+  uint64_t next_order_ = 1;
+  uint64_t reuse_order_ = 0;               // while serve() runs a command again: the order it had
+};
+
+}  // namespace vitrine

@@ -1,0 +1,40 @@
+// The 24 access bits of an entry: when it was last used (LRU) or how often (LFU).
+//
+// LRU: a clock in units of 256 ms that wraps after 49 days. LFU: sixteen bits of minutes (of the last decay) and an
+// eight-bit logarithmic counter, as the documentation of the `lfu-*` settings describes.
+#pragma once
+
+#include <cstdint>
+
+#include "base/random.h"
+
+namespace vitrine::access {
+
+constexpr int64_t kLruUnitMs = 256;
+constexpr uint32_t kMask = 0xff'ffff;
+constexpr uint8_t kLfuInitial = 5;
+
+inline uint32_t lru_clock(int64_t now_ms) { return static_cast<uint32_t>(now_ms / kLruUnitMs) & kMask; }
+inline int64_t lru_idle_ms(uint32_t bits, int64_t now_ms) {
+  return static_cast<int64_t>((lru_clock(now_ms) - bits) & kMask) * kLruUnitMs;
+}
+
+inline uint32_t lfu_minutes(int64_t now_ms) { return static_cast<uint32_t>(now_ms / 60000) & 0xffff; }
+inline uint32_t lfu_bits(int64_t now_ms, uint8_t counter) { return lfu_minutes(now_ms) << 8 | counter; }
+
+// The counter after decay: one less for every `decay_minutes` since the last.
+inline uint8_t lfu_counter(uint32_t bits, int64_t now_ms, int64_t decay_minutes) {
+  uint8_t counter = bits & 255;
+  if (decay_minutes <= 0) return counter;
+  int64_t periods = ((lfu_minutes(now_ms) - (bits >> 8)) & 0xffff) / decay_minutes;
+  return periods >= counter ? 0 : static_cast<uint8_t>(counter - periods);
+}
+
+// The counter after one more use: grows with probability 1 / ((counter - initial) * factor + 1).
+inline uint8_t lfu_grown(uint8_t counter, int64_t log_factor, Random& random) {
+  if (counter == 255) return 255;
+  double over = counter > kLfuInitial ? counter - kLfuInitial : 0;
+  return random.unit() < 1.0 / (over * static_cast<double>(log_factor) + 1) ? counter + 1 : counter;
+}
+
+}  // namespace vitrine::access

@@ -1,0 +1,251 @@
+#include "store/keyspace.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/numbers.h"
+#include "store/string.h"
+
+namespace vitrine {
+
+Keyspace::Keyspace(Options& options, int64_t now_ms, uint64_t seed)
+    : options_(options), now_ms_(now_ms), random_(seed) {
+  for (int db = 0; db < options.databases; db++) databases_.push_back(std::make_unique<Database>(db, now_ms));
+}
+Keyspace::~Keyspace() = default;
+
+size_t Keyspace::total_keys() const {
+  size_t n = 0;
+  for (const auto& database : databases_) n += database->size();
+  return n;
+}
+
+void Keyspace::touch(Entry* entry) {
+  if (!options_.lfu) {
+    entry->set_access(access::lru_clock(now_ms_));
+    return;
+  }
+  uint8_t counter = access::lfu_counter(entry->access(), now_ms_, options_.lfu_decay_time);
+  counter = access::lfu_grown(counter, options_.lfu_log_factor, random_);
+  entry->set_access(access::lfu_bits(now_ms_, counter));
+}
+
+Entry* Keyspace::find(int db, Bytes key, uint64_t hash, Touch how) {
+  Entry* entry = database(db).find(key, hash);
+  if (entry && __builtin_expect(entry->expired(now_ms_), 0)) {
+    expire(db, entry, hash);
+    entry = nullptr;
+  }
+  if (how == Touch::peek) return entry;
+  if (how == Touch::read) entry ? stats_.hits++ : stats_.misses++;
+  if (entry) touch(entry);
+  return entry;
+}
+
+// Puts a new entry in the place of `old` (null: the key is new) and settles the access bits.
+Entry* Keyspace::place(int db, Entry* old, Entry* fresh, uint64_t hash) {
+  if (!old) {
+    fresh->set_access(fresh_access());
+    database(db).insert(fresh, hash);
+    return fresh;
+  }
+  fresh->set_access(old->access());
+  if (!old->inline_text()) free_value(old->object());
+  database(db).replace(old, fresh, hash);
+  return fresh;
+}
+
+Entry* Keyspace::put(int db, Bytes key, uint64_t hash, Value value, int64_t expire_at_ms) {
+  if (value->type == Type::string) {
+    char scratch[24];
+    bool number = value->encoding == kStringInt;
+    Bytes content = string_bytes(*value, scratch);
+    if (number || content.size() <= Entry::kMaxInline) return put_string(db, key, hash, content, expire_at_ms, number);
+  }
+  Entry* old = database(db).find(key, hash);
+  if (expire_at_ms == kKeepTtl) expire_at_ms = old ? old->expire_at_ms() : kNoExpiry;
+  if (expire_at_ms != kNoExpiry && expire_at_ms <= now_ms_) {
+    if (old) remove(db, old, hash);
+    return nullptr;
+  }
+  Object object = value.release();
+  Entry* entry = place(db, old, Entry::create(key, object, expire_at_ms), hash);
+  schedule_elements(db, entry, hash, object);
+  return entry;
+}
+
+Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int64_t expire_at_ms, bool as_int) {
+  Entry* old = database(db).find(key, hash);
+  if (expire_at_ms == kKeepTtl) expire_at_ms = old ? old->expire_at_ms() : kNoExpiry;
+  if (expire_at_ms != kNoExpiry && expire_at_ms <= now_ms_) {
+    if (old) remove(db, old, hash);
+    return nullptr;
+  }
+  std::optional<int64_t> number;
+  if (as_int && content.size() <= kMaxIntText) number = parse_int64(content);
+  if (old && old->type() == Type::string && old->has_expiry() == (expire_at_ms != kNoExpiry)) {
+    bool same_shape = number ? old->encoding() == kStringInt : old->inline_text() && content.size() <= Entry::kMaxInline;
+    if (same_shape && (number || old->overwrite_text(content))) {
+      if (number) old->set_object({Type::string, kStringInt, true, static_cast<uint64_t>(*number)});
+      if (expire_at_ms != kNoExpiry) database(db).set_expiry(old, hash, expire_at_ms);
+      old->set_edited(false);
+      return old;
+    }
+  }
+  Entry* fresh;
+  if (number) {
+    fresh = Entry::create(key, {Type::string, kStringInt, true, static_cast<uint64_t>(*number)}, expire_at_ms);
+  } else if (content.size() <= Entry::kMaxInline) {
+    fresh = Entry::create_text(key, content, expire_at_ms);
+  } else {
+    fresh = Entry::create(key, make_string(content, false).release(), expire_at_ms);
+  }
+  return place(db, old, fresh, hash);
+}
+
+Entry* Keyspace::set_expiry(int db, Entry* entry, uint64_t hash, int64_t at_ms) {
+  return database(db).set_expiry(entry, hash, at_ms);
+}
+
+void Keyspace::free_value(Object object, bool background) {
+  bool large = type_ops(object.type).free_effort(object) > options_.background_effort;
+  if ((large || background) && background_ && type_ops(object.type).free_effort(object) > 1) {
+    stats_.freed_in_background++;
+    background_([object]() mutable { type_ops(object.type).destroy(object); });
+    return;
+  }
+  type_ops(object.type).destroy(object);
+}
+
+Value Keyspace::take(int db, Entry* entry, uint64_t hash) {
+  Value value;
+  if (entry->inline_text()) value = make_string(entry->text(), false);
+  else value = Value(entry->object());
+  database(db).erase(entry, hash);
+  return value;
+}
+
+void Keyspace::remove(int db, Entry* entry, uint64_t hash, bool background) {
+  if (!entry->inline_text()) {
+    Object object = entry->object();
+    free_value(object, background);
+  }
+  database(db).erase(entry, hash);
+}
+
+bool Keyspace::write_back(int db, Entry* entry, uint64_t hash, const Object& object, Bytes event, EventClass kind) {
+  if (!object.changed) return true;
+  entry->set_object(object);
+  if (object.rescheduled) schedule_elements(db, entry, hash, object);
+  if (type_ops(object.type).length(object) > 0) {
+    announce(db, entry->key(), event, kind, object.type);
+    return true;
+  }
+  std::string key(entry->key());
+  remove(db, entry, hash);
+  announce(db, key, event, kind, object.type, true);
+  announce(db, key, "del", EventClass::generic, object.type, true);
+  return false;
+}
+
+void Keyspace::schedule_elements(int db, Entry* entry, uint64_t hash, const Object& object) {
+  auto earliest_expiry = type_ops(object.type).earliest_expiry;
+  if (!earliest_expiry) return;
+  int64_t earliest = earliest_expiry(object);
+  if (earliest != kNoExpiry || entry->has_field_expiry()) database(db).set_field_expiry(entry, hash, earliest);
+}
+
+void Keyspace::announce(const Change& change) {
+  stats_.changes++;
+  for (KeyObserver* observer : observers_) observer->on_change(change);
+}
+
+void Keyspace::observe(KeyObserver* observer) { observers_.push_back(observer); }
+void Keyspace::unobserve(KeyObserver* observer) { std::erase(observers_, observer); }
+
+void Keyspace::expire(int db, Entry* entry, uint64_t hash) {
+  std::string key(entry->key());
+  Type type = entry->type();
+  remove(db, entry, hash);
+  stats_.expired++;
+  announce(db, key, "expired", EventClass::expired, type, true);
+}
+
+void Keyspace::evict(int db, Entry* entry, uint64_t hash) {
+  std::string key(entry->key());
+  Type type = entry->type();
+  remove(db, entry, hash);
+  stats_.evicted++;
+  announce(db, key, "evicted", EventClass::evicted, type, true);
+}
+
+size_t Keyspace::flush(int db, bool background) {
+  size_t removed = 0;
+  for (auto& database : databases_) {
+    if (db >= 0 && database->id() != db) continue;
+    for (KeyObserver* observer : observers_) observer->on_flush(database->id());
+    removed += database->size();
+    if (database->size() == 0) continue;
+    Database* old = database.release();
+    database = std::make_unique<Database>(old->id(), now_ms_);
+    if (background_ && (background || old->size() > options_.background_effort)) background_([old] { delete old; });
+    else delete old;
+  }
+  stats_.changes += removed;
+  return removed;
+}
+
+void Keyspace::swap(int a, int b) {
+  std::swap(databases_[static_cast<size_t>(a)], databases_[static_cast<size_t>(b)]);
+  database(a).set_id(a);
+  database(b).set_id(b);
+  stats_.changes++;
+  for (KeyObserver* observer : observers_) observer->on_swap(a, b);
+}
+
+size_t Keyspace::expire_some(size_t steps) {
+  if (!active_expiry_) return steps;
+  for (int i = 0; i < databases() && steps > 0; i++) {
+    Database& each = database(next_expiry_db_);
+    steps = expire_some_of(each, steps);
+    steps = expire_fields_of(each, steps);
+    if (steps > 0) next_expiry_db_ = (next_expiry_db_ + 1) % databases();
+  }
+  return steps;
+}
+
+size_t Keyspace::expire_some_of(Database& each, size_t steps) {
+  constexpr size_t kRemovalCost = 8;  // in steps
+  uint64_t hash;
+  while (Entry* due = each.next_due(now_ms_, steps, hash)) {
+    expire(each.id(), due, hash);
+    steps -= std::min(steps, kRemovalCost);
+  }
+  return steps;
+}
+
+size_t Keyspace::expire_fields_of(Database& each, size_t steps) {
+  uint64_t hash;
+  while (Entry* due = each.next_field_due(now_ms_, steps, hash)) {
+    Object object = due->object();
+    size_t removed = type_ops(object.type).remove_expired(object, context(), steps);
+    object.rescheduled = true;  // what remains is put into the index again
+    steps -= std::min(steps, removed + 1);
+    stats_.expired_fields += removed;
+    if (removed) write_back(each.id(), due, hash, object, "hexpired", EventClass::hash);
+    else schedule_elements(each.id(), due, hash, object);
+  }
+  return steps;
+}
+
+ExpiryIndex::Lateness Keyspace::lateness() const {
+  ExpiryIndex::Lateness all;
+  for (const auto& database : databases_) {
+    auto late = database->lateness(now_ms_);
+    all.items += late.items;
+    all.age_ms = std::max(all.age_ms, late.age_ms);
+  }
+  return all;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,147 @@
+// Keyspace: all databases of a node, and the only place where a key is born, changes or dies.
+//
+// It applies expiry on access, keeps the access bits, counts hits and misses, hands large values to background freeing,
+// and tells its KeyObservers of every Change. Commands reach it through Call (engine/call.h), which adds replies.
+//
+// `now_ms` is frozen by the owner for the duration of a command (set_now); hashes are hash_bytes(key).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "store/access.h"
+#include "store/database.h"
+#include "store/encoding_limits.h"
+
+namespace vitrine {
+
+// The classes of keyspace notifications (`notify-keyspace-events`).
+enum class EventClass : uint8_t { generic, string, list, set, hash, zset, expired, evicted, stream, created, module };
+
+// What has just happened to a key. Views are valid during the call only.
+struct Change {
+  int db;
+  Bytes key;
+  Bytes event;         // "lpush", "del", "expired" ...
+  EventClass kind;
+  Type type;           // of the value after the change, or before it when the key is gone
+  bool gone;           // the key does not exist any more
+};
+
+// Those who need to know of changes: WATCH, blocked commands, client-side caching, notifications, propagation.
+class KeyObserver {
+ public:
+  virtual ~KeyObserver() = default;
+  virtual void on_change(const Change& change) = 0;
+  virtual void on_flush(int db) = 0;                 // every key of `db` is about to go
+  virtual void on_swap(int a, int b) = 0;            // SWAPDB has exchanged the two
+};
+
+class Keyspace {
+ public:
+  struct Options {
+    int databases = 16;
+    bool lfu = false;                 // access bits hold LFU counters instead of the LRU clock
+    int64_t lfu_log_factor = 10;
+    int64_t lfu_decay_time = 1;       // minutes
+    EncodingLimits limits;
+    size_t background_effort = 64;    // values of more allocations than this are freed in the background
+  };
+  struct Stats {
+    uint64_t hits = 0, misses = 0;
+    uint64_t expired = 0, expired_fields = 0, evicted = 0;
+    uint64_t changes = 0;             // since the last save: `rdb_changes_since_last_save`
+    uint64_t freed_in_background = 0;
+    double expired_stale_percent = 0;
+  };
+  enum class Touch : uint8_t { read, peek, write };   // read: counts hit or miss, moves the access bits; peek: neither
+
+  // `run_in_background` takes an owned piece of work for another thread.
+  using Background = std::function<void(std::function<void()>)>;
+  Keyspace(Options& options, int64_t now_ms, uint64_t seed);
+  ~Keyspace();
+  void set_background(Background run) { background_ = std::move(run); }
+
+  const Options& options() const { return options_; }
+  TypeContext context() const { return {now_ms_, &options_.limits}; }
+  int64_t now_ms() const { return now_ms_; }
+  void set_now(int64_t now_ms) { now_ms_ = now_ms; }
+  Random& random() { return random_; }
+  Stats& stats() { return stats_; }
+  const Stats& stats() const { return stats_; }
+
+  int databases() const { return static_cast<int>(databases_.size()); }
+  Database& database(int db) { return *databases_[static_cast<size_t>(db)]; }
+  const Database& database(int db) const { return *databases_[static_cast<size_t>(db)]; }
+  size_t total_keys() const;
+
+  // The live entry of a key, or null. An expired one is removed first (event "expired").
+  Entry* find(int db, Bytes key, uint64_t hash, Touch touch);
+
+  // Gives the key this value, whatever it held before. `expire_at_ms`: kNoExpiry, kKeepTtl, or a moment (which may be
+  // past: then the key is removed). Announces nothing: follow with announce(). Returns the entry (null: removed).
+  static constexpr int64_t kKeepTtl = -2;
+  Entry* put(int db, Bytes key, uint64_t hash, Value value, int64_t expire_at_ms = kNoExpiry);
+  // The same for a string; canonical integers are kept as such if `as_int`.
+  Entry* put_string(int db, Bytes key, uint64_t hash, Bytes content, int64_t expire_at_ms, bool as_int = true);
+  // Changes the expiry of an entry (kNoExpiry: persists); returns the entry, which may have moved.
+  Entry* set_expiry(int db, Entry* entry, uint64_t hash, int64_t at_ms);
+  // Removes the entry and frees its value. Announces nothing.
+  void remove(int db, Entry* entry, uint64_t hash, bool background = false);
+  // Removes the entry and hands its value over.
+  Value take(int db, Entry* entry, uint64_t hash);
+  // Writes back what a type view changed (encoding and word) and announces `event`; an empty value then removes the key
+  // and announces "del". Does nothing unless object.changed. Returns false when the key is gone.
+  bool write_back(int db, Entry* entry, uint64_t hash, const Object& object, Bytes event, EventClass kind);
+
+  // Tells every observer, and counts the change.
+  void announce(const Change& change);
+  void announce(int db, Bytes key, Bytes event, EventClass kind, Type type, bool gone = false) {
+    announce({db, key, event, kind, type, gone});
+  }
+  void observe(KeyObserver* observer);
+  void unobserve(KeyObserver* observer);
+
+  // Removes every key of the database (-1: of all); returns how many there were.
+  size_t flush(int db, bool background);
+  void swap(int a, int b);
+
+  // Active expiry: removes due keys and fields, at most `steps` steps of work. Returns the steps left (0: there may be
+  // more to do).
+  size_t expire_some(size_t steps);
+  ExpiryIndex::Lateness lateness() const;
+  // DEBUG SET-ACTIVE-EXPIRE 0 leaves due keys to be found on access.
+  void set_active_expiry(bool on) { active_expiry_ = on; }
+
+  // Frees a value: here when it is small, else (or if `background`) on the background thread.
+  void free_value(Object object, bool background = false);
+  size_t pending_background() const;
+
+  // Removes an entry because its time has come or because memory is short; announces "expired" or "evicted".
+  void expire(int db, Entry* entry, uint64_t hash);
+  void evict(int db, Entry* entry, uint64_t hash);
+
+  uint32_t fresh_access() const {
+    return options_.lfu ? access::lfu_bits(now_ms_, access::kLfuInitial) : access::lru_clock(now_ms_);
+  }
+  void touch(Entry* entry);
+
+ private:
+  size_t expire_some_of(Database& database, size_t steps);
+  size_t expire_fields_of(Database& database, size_t steps);
+  void schedule_elements(int db, Entry* entry, uint64_t hash, const Object& object);
+  Entry* place(int db, Entry* old, Entry* fresh, uint64_t hash);
+
+  Options& options_;
+  int64_t now_ms_;
+  Random random_;
+  Stats stats_;
+  std::vector<std::unique_ptr<Database>> databases_;
+  std::vector<KeyObserver*> observers_;
+  Background background_;
+  bool active_expiry_ = true;
+  int next_expiry_db_ = 0;
+};
+
+}  // namespace vitrine

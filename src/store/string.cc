@@ -1,0 +1,93 @@
+#include "store/string.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "base/numbers.h"
+
+namespace vitrine {
+
+Blob* Blob::create(size_t size) {
+  Blob* blob = static_cast<Blob*>(memory::allocate(sizeof(Blob) + size));
+  blob->size = size;
+  return blob;
+}
+
+Blob* Blob::create(Bytes content) {
+  Blob* blob = create(content.size());
+  std::memcpy(blob->data(), content.data(), content.size());
+  return blob;
+}
+
+void Blob::destroy(Blob* blob) { memory::release(blob); }
+
+Blob* Blob::resized(Blob* blob, size_t size) {
+  size_t room = memory::usable_size(blob) - sizeof(Blob);
+  size_t old = blob->size;
+  if (size > room) {
+    // Grown in proportion, so that a million appends cost a handful of copies; at most 1 MB of slack.
+    size_t slack = old ? std::min<size_t>(size, size_t{1} << 20) : 0;
+    blob = static_cast<Blob*>(memory::reallocate(blob, sizeof(Blob) + size + slack));
+  }
+  if (size > old) std::memset(blob->data() + old, 0, size - old);
+  blob->size = size;
+  return blob;
+}
+
+namespace {
+
+Blob* blob_of(uint64_t word) { return reinterpret_cast<Blob*>(word); }
+Bytes number_bytes(uint64_t word, char (&scratch)[24]) {
+  return {scratch, static_cast<size_t>(format_int64(scratch, static_cast<int64_t>(word)))};
+}
+
+void destroy(Object& o) {
+  if (o.encoding == kStringBlob) Blob::destroy(blob_of(o.word));
+}
+Object clone(const Object& o) {
+  Object copy = o;
+  if (o.encoding == kStringBlob) copy.word = reinterpret_cast<uint64_t>(Blob::create(blob_of(o.word)->view()));
+  return copy;
+}
+Bytes encoding_name(const Object& o) { return o.encoding == kStringInt ? "int" : "raw"; }
+size_t length(const Object&) { return 1; }
+size_t memory_of(const Object& o, size_t) {
+  return o.encoding == kStringBlob ? memory::usable_size(blob_of(o.word)) : 0;
+}
+size_t free_effort(const Object&) { return 1; }
+void digest(const Object& o, const std::function<void(std::initializer_list<Bytes>)>& part) {
+  char scratch[24];
+  part({string_bytes(o, scratch)});
+}
+
+}  // namespace
+
+const TypeOps kStringOps = {"string", destroy, clone, encoding_name, length, memory_of, free_effort, digest, true};
+
+Bytes string_bytes(const Object& o, char (&scratch)[24]) {
+  if (o.encoding == kStringInt) return number_bytes(o.word, scratch);
+  CHECK(o.encoding == kStringBlob);
+  return blob_of(o.word)->view();
+}
+
+Bytes string_bytes(const Entry& entry, char (&scratch)[24]) {
+  if (entry.inline_text()) return entry.text();
+  return string_bytes(entry.object(), scratch);
+}
+
+size_t string_length(const Entry& entry) {
+  char scratch[24];
+  return string_bytes(entry, scratch).size();
+}
+
+Value make_string(Bytes content, bool as_int) {
+  if (as_int && content.size() <= kMaxIntText)
+    if (auto n = parse_int64(content)) return Value({Type::string, kStringInt, true, static_cast<uint64_t>(*n)});
+  return Value({Type::string, kStringBlob, true, reinterpret_cast<uint64_t>(Blob::create(content))});
+}
+
+Bytes string_encoding_name(const Entry& entry) {
+  if (entry.encoding() == kStringInt) return "int";
+  return !entry.edited() && string_length(entry) <= 44 ? "embstr" : "raw";
+}
+
+}  // namespace vitrine

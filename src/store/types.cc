@@ -1,0 +1,17 @@
+// Every data type has one line here.
+#include "base/check.h"
+#include "store/object.h"
+#include "store/string.h"
+
+namespace vitrine {
+
+const TypeOps& type_ops(Type type) {
+  switch (type) {
+    case Type::string: return kStringOps;
+    default: break;
+  }
+  CHECK(!"a type without operations");
+  __builtin_unreachable();
+}
+
+}  // namespace vitrine

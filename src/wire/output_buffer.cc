@@ -1,0 +1,116 @@
+#include "wire/output_buffer.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+
+namespace vitrine {
+
+void OutputBuffer::add_block(size_t bytes) {
+  seal_tail();
+  if (!blocks_.empty()) sealed_ += blocks_.back().size;
+  size_t capacity = memory::good_size(bytes > kBlockBytes ? bytes : kBlockBytes);
+  char* data = static_cast<char*>(memory::allocate(capacity));
+  blocks_.push_back({data, 0, capacity});
+  held_ += capacity;
+  tail_ = data;
+  end_ = data + capacity;
+}
+
+void OutputBuffer::open_tail() {
+  if (blocks_.empty()) {
+    tail_ = end_ = nullptr;
+    return;
+  }
+  Block& last = blocks_.back();
+  tail_ = last.data + last.size;
+  end_ = last.data + last.capacity;
+}
+
+void OutputBuffer::insert(Mark at, Bytes b) {
+  CHECK(at.block < blocks_.size());
+  seal_tail();
+  Block& block = blocks_[at.block];
+  if (block.size + b.size() > block.capacity) {
+    size_t capacity = memory::good_size(block.size + b.size());
+    block.data = static_cast<char*>(memory::reallocate(block.data, capacity));
+    held_ += capacity - block.capacity;
+    block.capacity = capacity;
+  }
+  std::memmove(block.data + at.offset + b.size(), block.data + at.offset, block.size - at.offset);
+  std::memcpy(block.data + at.offset, b.data(), b.size());
+  block.size += b.size();
+  if (at.block + 1 < blocks_.size()) sealed_ += b.size();
+  open_tail();
+}
+
+void OutputBuffer::truncate(Mark at) {
+  CHECK(at.block < blocks_.size());
+  while (blocks_.size() > at.block + 1) {
+    held_ -= blocks_.back().capacity;
+    memory::release(blocks_.back().data, blocks_.back().capacity);
+    blocks_.pop_back();
+    sealed_ -= blocks_.back().size;
+  }
+  blocks_.back().size = at.offset;
+  open_tail();
+}
+
+int OutputBuffer::pieces(iovec* out, int limit) const {
+  int n = 0;
+  for (size_t i = 0; i < blocks_.size() && n < limit; i++) {
+    const Block& block = blocks_[i];
+    size_t size = i + 1 == blocks_.size() ? static_cast<size_t>(tail_ - block.data) : block.size;
+    size_t skip = i == 0 ? consumed_ : 0;
+    if (size == skip) continue;
+    out[n++] = {block.data + skip, size - skip};
+  }
+  return n;
+}
+
+void OutputBuffer::consume(size_t bytes) {
+  if (bytes == pending()) {
+    clear();
+    return;
+  }
+  seal_tail();
+  consumed_ += bytes;
+  size_t done = 0;
+  while (done + 1 < blocks_.size() && consumed_ >= blocks_[done].size) {
+    consumed_ -= blocks_[done].size;
+    sealed_ -= blocks_[done].size;
+    held_ -= blocks_[done].capacity;
+    memory::release(blocks_[done].data, blocks_[done].capacity);
+    done++;
+  }
+  blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<ptrdiff_t>(done));
+}
+
+void OutputBuffer::clear() {
+  for (Block& block : blocks_) memory::release(block.data, block.capacity);
+  blocks_.clear();
+  if (blocks_.capacity() > 64) blocks_.shrink_to_fit();
+  tail_ = end_ = nullptr;
+  consumed_ = sealed_ = held_ = 0;
+}
+
+void OutputBuffer::take(OutputBuffer& other) {
+  iovec piece[64];
+  while (int n = other.pieces(piece, 64)) {
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++) {
+      append({static_cast<char*>(piece[i].iov_base), piece[i].iov_len});
+      bytes += piece[i].iov_len;
+    }
+    other.consume(bytes);
+  }
+}
+
+std::string OutputBuffer::text() const {
+  std::string all;
+  std::vector<iovec> piece(blocks_.size());
+  int n = pieces(piece.data(), static_cast<int>(piece.size()));
+  for (int i = 0; i < n; i++) all.append(static_cast<char*>(piece[i].iov_base), piece[i].iov_len);
+  return all;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,89 @@
+// OutputBuffer: bytes on their way out, as a chain of blocks.
+//
+// Appending never moves what was written (a reply of 512 MB is written once); sending consumes from the front. An empty
+// buffer owns no memory, so ten thousand idle clients cost nothing. Blocks of the common size come from malloc's thread
+// cache and go back to it.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstring>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace vitrine {
+
+class OutputBuffer {
+ public:
+  static constexpr size_t kBlockBytes = 16 * 1024;
+
+  OutputBuffer() = default;
+  ~OutputBuffer() { clear(); }
+  OutputBuffer(const OutputBuffer&) = delete;
+  OutputBuffer& operator=(const OutputBuffer&) = delete;
+
+  // Room for `bytes` more in one piece; what is written there counts after advance().
+  char* reserve(size_t bytes) {
+    if (__builtin_expect(static_cast<size_t>(end_ - tail_) < bytes, 0)) add_block(bytes);
+    return tail_;
+  }
+  void advance(char* to) { tail_ = to; }
+
+  void append(Bytes b) {
+    char* p = reserve(b.size());
+    std::memcpy(p, b.data(), b.size());
+    tail_ = p + b.size();
+  }
+
+  // A place to come back to, for what is only known later (the length of an array).
+  struct Mark {
+    size_t block = 0;
+    size_t offset = 0;
+  };
+  Mark mark() { return reserve(1), Mark{blocks_.size() - 1, static_cast<size_t>(tail_ - blocks_.back().data)}; }
+  // REQUIRES: nothing before the mark has been consumed since.
+  void insert(Mark at, Bytes b);
+  void truncate(Mark at);
+
+  bool empty() const { return pending_before_tail() == 0; }
+  size_t pending() const { return pending_before_tail(); }
+  // Bytes of memory held.
+  size_t capacity() const { return held_ + blocks_.capacity() * sizeof(Block); }
+  size_t block_count() const { return blocks_.size(); }
+
+  // The pending bytes, front first, in at most `limit` pieces; returns how many pieces.
+  int pieces(iovec* out, int limit) const;
+  // Forgets the first `bytes` pending bytes. REQUIRES: bytes <= pending().
+  void consume(size_t bytes);
+  void clear();
+  // Moves everything pending in `other` behind what is here.
+  void take(OutputBuffer& other);
+  std::string text() const;
+
+ private:
+  struct Block {
+    char* data;
+    size_t size;      // valid for all but the last; the last one's is tail_ - data
+    size_t capacity;
+  };
+
+  void add_block(size_t bytes);
+  void seal_tail() {
+    if (!blocks_.empty()) blocks_.back().size = static_cast<size_t>(tail_ - blocks_.back().data);
+  }
+  void open_tail();
+  size_t pending_before_tail() const {
+    if (blocks_.empty()) return 0;
+    return sealed_ + static_cast<size_t>(tail_ - blocks_.back().data) - consumed_;
+  }
+
+  char* tail_ = nullptr;
+  char* end_ = nullptr;
+  std::vector<Block> blocks_;
+  size_t consumed_ = 0;  // of the first block
+  size_t sealed_ = 0;    // bytes in all blocks but the last
+  size_t held_ = 0;
+};
+
+}  // namespace vitrine

@@ -1,0 +1,88 @@
+// RespParser: bytes from a client -> commands, as views into those bytes. Nothing is copied.
+//
+// Source: the RESP specification (redis.io/docs/reference/protocol-spec), requests: an array of bulk strings
+// (`*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`) or an inline command (`GET k\r\n`, with quoting as in redis-cli).
+//
+// The owner keeps the bytes not yet consumed in one contiguous buffer whose first byte is the first byte of the command
+// under way, and passes it whole to each parse(); the parser remembers how far it came, so that a command that arrives
+// in a thousand pieces costs no more than one that arrives at once.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace vitrine {
+
+// The whole commands found in one parse(), each an argv of views into the parsed buffer.
+class CommandBatch {
+ public:
+  size_t size() const { return ends_.size(); }
+  bool empty() const { return ends_.empty(); }
+  std::span<const Bytes> operator[](size_t i) const {
+    size_t begin = i ? ends_[i - 1] : 0;
+    return {args_.data() + begin, ends_[i] - begin};
+  }
+  void clear() {
+    args_.clear();
+    ends_.clear();
+    if (args_.capacity() > 4096) args_.shrink_to_fit();
+    unescaped_.clear();
+  }
+
+ private:
+  friend class RespParser;
+  std::vector<Bytes> args_;
+  std::vector<uint32_t> ends_;
+  std::vector<std::string> unescaped_;  // inline arguments that had escapes
+};
+
+class RespParser {
+ public:
+  struct Limits {
+    int64_t max_bulk_bytes = 512ll * 1024 * 1024;
+    bool authenticated = true;      // before AUTH, only small requests are taken
+    size_t max_batch = 1024;        // commands a parse() may yield; the rest waits for the next
+  };
+  static constexpr size_t kMaxInlineBytes = 64 * 1024;
+  static constexpr int64_t kMaxArguments = 2147483647;
+
+  // Parses from the front of `buffer`; appends whole commands to `batch`; returns the bytes consumed by them. After an
+  // error (error() not empty) nothing more will be parsed; commands before it are still in the batch.
+  size_t parse(Bytes buffer, const Limits& limits, CommandBatch& batch);
+
+  // Empty, or what Redis says after "Protocol error: ".
+  Bytes error() const { return error_; }
+  // Bytes that the command under way needs in the buffer in all, as far as known; 0 when between commands.
+  size_t bytes_wanted() const { return wanted_; }
+  // True while part of a command has been seen.
+  bool midway() const { return remaining_ > 0 || !partial_.empty(); }
+  int64_t multibulk_remaining() const { return remaining_; }
+
+ private:
+  enum class Step { command, need_more, failed };
+  Step parse_multibulk(Bytes buffer, const Limits& limits);
+  Step parse_header(Bytes buffer, const Limits& limits);
+  Step parse_bulks(Bytes buffer, const Limits& limits);
+  Step parse_inline(Bytes buffer, CommandBatch& batch);
+  Step fail(std::string text);
+  Step stop_at_lineless(Bytes buffer, const char* error);
+  void yield(Bytes buffer, CommandBatch& batch);
+
+  struct Span {
+    size_t offset, length;
+  };
+  size_t start_ = 0;              // of the command under way, in the buffer of this parse()
+  size_t at_ = 0;                 // next unread byte, from start_
+  int64_t remaining_ = 0;         // bulks still to come
+  int64_t bulk_length_ = -1;      // of the bulk under way, -1 before its header
+  std::vector<Span> partial_;     // bulks seen, from start_
+  size_t wanted_ = 0;
+  std::string error_;
+};
+
+// Splits a line into words by redis-cli's quoting rules ("a\x20b", 'c d'); false when quotes do not balance.
+bool split_quoted(Bytes line, std::vector<std::string>& words);
+
+}  // namespace vitrine

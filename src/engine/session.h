@@ -65,8 +65,8 @@ struct TransactionState {
 
 class Session {
  public:
-  Session(SessionId id, Peer* peer, int64_t now_ms) : id(id), peer(peer), reply(out), created_ms(now_ms),
-                                                      last_active_ms(now_ms) {}
+  Session(SessionId its_id, Peer* its_peer, int64_t now_ms)
+      : id(its_id), peer(its_peer), reply(out), created_ms(now_ms), last_active_ms(now_ms) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 

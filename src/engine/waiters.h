@@ -9,8 +9,8 @@
 #pragma once
 
 #include <cstdint>
-#include <list>
 #include <map>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>

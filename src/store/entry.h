@@ -44,7 +44,9 @@ class Entry {
 
   // The value as an Object. For inline text the word is 0: ask text().
   Object object() const {
-    Object o{type(), encoding(), false, 0};
+    Object o;
+    o.type = type();
+    o.encoding = encoding();
     if (!inline_text()) std::memcpy(&o.word, value(), 8);
     return o;
   }

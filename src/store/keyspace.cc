@@ -86,7 +86,7 @@ Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int
   if (old && old->type() == Type::string && old->has_expiry() == (expire_at_ms != kNoExpiry)) {
     bool same_shape = number ? old->encoding() == kStringInt : old->inline_text() && content.size() <= Entry::kMaxInline;
     if (same_shape && (number || old->overwrite_text(content))) {
-      if (number) old->set_object({Type::string, kStringInt, true, static_cast<uint64_t>(*number)});
+      if (number) old->set_object(Object::of(Type::string, kStringInt, static_cast<uint64_t>(*number)));
       if (expire_at_ms != kNoExpiry) database(db).set_expiry(old, hash, expire_at_ms);
       old->set_edited(false);
       return old;
@@ -94,7 +94,7 @@ Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int
   }
   Entry* fresh;
   if (number) {
-    fresh = Entry::create(key, {Type::string, kStringInt, true, static_cast<uint64_t>(*number)}, expire_at_ms);
+    fresh = Entry::create(key, Object::of(Type::string, kStringInt, static_cast<uint64_t>(*number)), expire_at_ms);
   } else if (content.size() <= Entry::kMaxInline) {
     fresh = Entry::create_text(key, content, expire_at_ms);
   } else {

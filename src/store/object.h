@@ -22,6 +22,11 @@ struct Object {
   bool rescheduled = false;  // set by a mutator that moved the earliest element expiry
   uint64_t word = 0;
 
+  static Object of(Type type, uint8_t encoding, uint64_t word) { return {type, encoding, true, false, word}; }
+  static Object of(Type type, uint8_t encoding, const void* p) {
+    return of(type, encoding, reinterpret_cast<uint64_t>(p));
+  }
+
   template <class T>
   T* as() const { return reinterpret_cast<T*>(word); }
   void point_to(const void* p) { word = reinterpret_cast<uint64_t>(p); }

@@ -81,8 +81,8 @@ size_t string_length(const Entry& entry) {
 
 Value make_string(Bytes content, bool as_int) {
   if (as_int && content.size() <= kMaxIntText)
-    if (auto n = parse_int64(content)) return Value({Type::string, kStringInt, true, static_cast<uint64_t>(*n)});
-  return Value({Type::string, kStringBlob, true, reinterpret_cast<uint64_t>(Blob::create(content))});
+    if (auto n = parse_int64(content)) return Value(Object::of(Type::string, kStringInt, static_cast<uint64_t>(*n)));
+  return Value(Object::of(Type::string, kStringBlob, Blob::create(content)));
 }
 
 Bytes string_encoding_name(const Entry& entry) {

@@ -1,0 +1,126 @@
+#include "engine/waiters.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace vitrine {
+
+Waiters::~Waiters() {
+  if (!parked_.empty()) keyspace_.unobserve(this);
+}
+
+void Waiters::park(Session& session, Command* command, std::span<const Bytes> argv, const ParkRequest& request) {
+  CHECK(!session.parked);
+  if (parked_.empty()) keyspace_.observe(this);
+  Parked& p = parked_[session.id];
+  p.order = reuse_order_ ? reuse_order_ : next_order_++;
+  p.command = command;
+  p.argv.assign(argv.begin(), argv.end());
+  p.type = request.type;
+  p.deadline_ms = request.deadline_ms;
+  p.timeout_reply = request.timeout_reply;
+  for (Bytes key : request.keys) {
+    Key k{session.db, std::string(key)};
+    if (queues_[k].emplace(p.order, session.id).second) p.keys.push_back(std::move(k));
+  }
+  if (p.deadline_ms) deadlines_.emplace(p.deadline_ms, session.id);
+  session.parked = true;
+}
+
+void Waiters::release(Session& session) {
+  auto it = parked_.find(session.id);
+  if (it == parked_.end()) return;
+  for (const Key& key : it->second.keys) {
+    auto queue = queues_.find(key);
+    queue->second.erase(it->second.order);
+    if (queue->second.empty()) queues_.erase(queue);
+  }
+  auto [from, to] = deadlines_.equal_range(it->second.deadline_ms);
+  for (auto d = from; d != to; ++d) {
+    if (d->second != session.id) continue;
+    deadlines_.erase(d);
+    break;
+  }
+  parked_.erase(it);
+  session.parked = false;
+  if (parked_.empty()) {
+    keyspace_.unobserve(this);
+    fed_.clear();
+  }
+}
+
+void Waiters::feed(const Key& key) {
+  if (!queues_.contains(key)) return;
+  if (std::find(fed_.begin(), fed_.end(), key) == fed_.end()) fed_.push_back(key);
+}
+
+void Waiters::on_change(const Change& change) {
+  if (!change.gone) feed({change.db, std::string(change.key)});
+}
+
+void Waiters::on_flush(int) {}
+
+void Waiters::on_swap(int a, int b) {
+  for (const auto& [key, queue] : queues_)
+    if (key.db == a || key.db == b) feed(key);
+}
+
+void Waiters::serve(const Sessions& sessions, const Run& run) {
+  // Serving may feed further keys (BLMOVE); those are served in the order in which they were fed.
+  while (!fed_.empty()) {
+    std::vector<Key> keys;
+    keys.swap(fed_);
+    for (const Key& key : keys) serve_key(key, sessions, run);
+  }
+}
+
+void Waiters::serve_key(const Key& key, const Sessions& sessions, const Run& run) {
+  auto queue = queues_.find(key);
+  if (queue == queues_.end()) return;
+  std::vector<SessionId> waiting;
+  for (const auto& [order, id] : queue->second) waiting.push_back(id);
+  for (SessionId id : waiting) {
+    auto it = parked_.find(id);
+    Session* session = sessions.find(id);
+    if (it == parked_.end() || !session) continue;
+    Entry* entry = keyspace_.find(key.db, key.name, hash_bytes(key.name), Keyspace::Touch::peek);
+    if (!entry) return;
+    if (entry->type() != it->second.type) continue;
+    Parked parked = it->second;
+    std::vector<Bytes> argv(parked.argv.begin(), parked.argv.end());
+    release(*session);
+    reuse_order_ = parked.order;
+    run(*session, parked.command, argv);
+    reuse_order_ = 0;
+  }
+}
+
+void Waiters::write_timeout(Session& session, TimeoutReply reply) {
+  switch (reply) {
+    case TimeoutReply::null_array: return session.reply.null_array();
+    case TimeoutReply::null: return session.reply.null();
+    case TimeoutReply::zero: return session.reply.integer(0);
+  }
+}
+
+void Waiters::expire(const Sessions& sessions, int64_t now_ms) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
+    Session* session = sessions.find(deadlines_.begin()->second);
+    CHECK(session);
+    unblock(*session, false);
+  }
+}
+
+bool Waiters::unblock(Session& session, bool with_error) {
+  auto it = parked_.find(session.id);
+  if (it == parked_.end()) return false;
+  TimeoutReply reply = it->second.timeout_reply;
+  release(session);
+  if (with_error) session.reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+  else write_timeout(session, reply);
+  if (session.peer) session.peer->resume();
+  return true;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,45 @@
+"""Connections, COMMAND and other commands that touch no data."""
+
+
+def getkeys(g):
+    return [b'COMMAND', b'GETKEYS'] + g.pick([
+        [b'GET', b'a'], [b'SET', b'a', b'b'], [b'MSET', b'a', b'1', b'b', b'2'], [b'SORT', b'l', b'STORE', b'd'],
+        [b'ZUNIONSTORE', b'd', b'2', b'a', b'b'], [b'LMPOP', b'2', b'a', b'b', b'LEFT'], [b'PING'], [b'NOSUCH'],
+        [b'BLPOP', b'a', b'b', b'0'], [b'ZINTER', b'0'], [b'GET'], [b'COPY', b'a', b'b'], [b'SORT', b'l', b'BY', b'w*'],
+        [b'OBJECT', b'ENCODING', b'a'], [b'SINTERCARD', b'2', b'a', b'b'], [b'BZMPOP', b'1', b'1', b'a', b'MIN'],
+        [b'ZUNION', b'abc', b'a'], [b'ZDIFFSTORE', b'd', b'1', b'a'], []])
+
+
+COMMANDS = [
+    (3, 'ping', lambda g: [b'PING'] + g.pick([[], [b'hello'], [g.value()]]), ()),
+    (2, 'echo', lambda g: [b'ECHO', g.value()], ()),
+    (1, 'nosuch', lambda g: [g.pick([b'NOSUCH', b'', b'GE T', b'foo\r\nbar', b'\x00', b'x' * 200])] +
+     [g.value() for _ in range(g.upto(5))], ()),
+    (1, 'command getkeys', getkeys, ()),
+    (0.3, 'command odd', lambda g: [b'COMMAND', g.pick([b'NOSUCH', b'GETKEYSANDFLAGS'])] +
+     g.pick([[], [b'GET', b'a'], [b'SET', b'a', b'b']]), ()),
+    (1, 'client setname', lambda g: [b'CLIENT', g.case(b'SETNAME'), g.pick([b'name', b'', b'has space', b'a\nb', b'other'])], ()),
+    (1, 'client getname', lambda g: [b'CLIENT', b'GETNAME'], ()),
+    (0.5, 'client id', lambda g: [b'CLIENT', b'ID'], ('fixed',)),
+    (0.3, 'client no-evict', lambda g: [b'CLIENT', b'NO-EVICT', g.pick([b'ON', b'OFF', b'maybe'])], ()),
+    (0.3, 'client reply', lambda g: [b'CLIENT', b'REPLY', g.pick([b'ON', b'nosuch'])], ('fixed',)),
+    (0.3, 'client odd', lambda g: g.pick([[b'CLIENT'], [b'CLIENT', b'NOSUCH'], [b'CLIENT', b'SETNAME'],
+                                          [b'CLIENT', b'KILL', b'NOSUCH', b'x'], [b'CLIENT', b'KILL', b'ID', b'0'],
+                                          [b'CLIENT', b'KILL', b'ID', b'999999999'], [b'CLIENT', b'UNBLOCK', b'abc'],
+                                          [b'CLIENT', b'UNBLOCK', b'999999999'], [b'CLIENT', b'LIST', b'TYPE', b'nosuch'],
+                                          [b'CLIENT', b'LIST', b'ID', b'abc'], [b'CLIENT', b'PAUSE', b'abc'],
+                                          [b'CLIENT', b'KILL', b'1.2.3.4:1'], [b'CLIENT', b'KILL', b'ADDR', b'1.2.3.4:1']]),
+     ('fixed',)),
+    (0.3, 'config odd', lambda g: g.pick([[b'CONFIG'], [b'CONFIG', b'GET'], [b'CONFIG', b'GET', b'nosuch'],
+                                          [b'CONFIG', b'SET', b'nosuch', b'1'], [b'CONFIG', b'SET', b'maxmemory'],
+                                          [b'CONFIG', b'GET', b'maxmemory'], [b'CONFIG', b'SET', b'maxmemory', b'abc'],
+                                          [b'CONFIG', b'GET', b'hz', b'maxmemory'], [b'CONFIG', b'SET', b'hz', b'abc'],
+                                          [b'CONFIG', b'SET', b'appendonly', b'maybe'], [b'CONFIG', b'NOSUCH'],
+                                          [b'CONFIG', b'SET', b'maxmemory-policy', b'nosuch']]), ('fixed',)),
+    (0.2, 'hello', lambda g: [b'HELLO'] + g.pick([[b'4'], [b'abc'], [b'1'], [b'2', b'NOSUCH'], [b'3', b'AUTH', b'x']]),
+     ('fixed', 'alone')),
+    (0.2, 'multi odd', lambda g: g.pick([[b'EXEC'], [b'DISCARD'], [b'UNWATCH'], [b'WATCH'], [b'WATCH', g.any_key()]]), ('alone',)),
+    (0.1, 'auth', lambda g: [b'AUTH'] + g.pick([[b'x'], [b'default', b''], [b'nosuch', b'x'], [b'a', b'b', b'c']]), ('fixed',)),
+    (0.3, 'wait', lambda g: g.pick([[b'LOLWUT', b'VERSION', b'5', b'1', b'1', b'1']]), ('fixed',)),
+    (0.3, 'debug', lambda g: [b'DEBUG', b'STRINGMATCH-LEN'] + [b'10', b'*'], ('fixed',)),
+]

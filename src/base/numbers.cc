@@ -225,11 +225,11 @@ std::string format_long_double(long double value) {
 std::optional<uint64_t> parse_memory(Bytes text) {
   size_t digits = 0;
   uint64_t value = 0;
+  bool beyond = false;
   for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; digits++) {
-    if (__builtin_mul_overflow(value, uint64_t{10}, &value)) return std::nullopt;
-    if (__builtin_add_overflow(value, static_cast<uint64_t>(text[digits] - '0'), &value)) return std::nullopt;
+    beyond |= __builtin_mul_overflow(value, uint64_t{10}, &value);
+    beyond |= __builtin_add_overflow(value, static_cast<uint64_t>(text[digits] - '0'), &value);
   }
-  if (digits == 0) return std::nullopt;
   struct Unit {
     Bytes name;
     uint64_t bytes;
@@ -238,8 +238,8 @@ std::optional<uint64_t> parse_memory(Bytes text) {
                              {"m", 1000'000},  {"mb", 1 << 20},    {"g", 1000'000'000},  {"gb", 1 << 30}};
   for (const Unit& unit : kUnits) {
     if (!equals_ignoring_case(text.substr(digits), unit.name)) continue;
-    if (__builtin_mul_overflow(value, unit.bytes, &value)) return std::nullopt;
-    return value;
+    beyond |= __builtin_mul_overflow(value, unit.bytes, &value);
+    return beyond ? UINT64_MAX : value;
   }
   return std::nullopt;
 }

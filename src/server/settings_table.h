@@ -1,0 +1,38 @@
+// The table of settings: every name that Redis 8 and Valkey 9 know, bound to the Options of the room that reads it.
+//
+// Each function adds a room's rows. Hooks that steer an object (open another port, resize a log) are not here: whoever
+// builds the object says settings.find("port")->apply(…). docs/settings.md lists what differs from Redis and what does
+// not act yet.
+#pragma once
+
+#include "base/settings.h"
+
+namespace vitrine {
+
+struct ClientOptions;
+struct EncodingLimits;
+struct LaterOptions;
+struct LogOptions;
+struct MemoryOptions;
+struct NetworkOptions;
+struct ObserveOptions;
+struct ProcessOptions;
+
+void register_network_settings(Settings& settings, NetworkOptions& options);
+void register_client_settings(Settings& settings, ClientOptions& options);
+// `lfu`, `lfu_log_factor`, `lfu_decay_time` and `databases` live in Keyspace::Options. `lfu` follows maxmemory-policy.
+struct KeyspaceTargets {
+  int* databases;
+  bool* lfu;
+  int64_t* lfu_log_factor;
+  int64_t* lfu_decay_time;
+};
+void register_memory_settings(Settings& settings, MemoryOptions& options, KeyspaceTargets keyspace);
+void register_encoding_settings(Settings& settings, EncodingLimits& limits);
+void register_observe_settings(Settings& settings, ObserveOptions& options);
+void register_log_settings(Settings& settings, LogOptions& options);
+// Also makes enable-protected-configs guard the guarded ones.
+void register_process_settings(Settings& settings, ProcessOptions& options);
+void register_later_settings(Settings& settings, LaterOptions& options);
+
+}  // namespace vitrine

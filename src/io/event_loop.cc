@@ -1,0 +1,205 @@
+#include "io/event_loop.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <sys/eventfd.h>
+
+#include "base/check.h"
+
+namespace vitrine {
+
+namespace {
+
+// More ready descriptors than this wait for the next turn; the kernel rotates its list, so none starves.
+constexpr int kBatch = 1024;
+constexpr uint32_t kAlways = EPOLLERR | EPOLLHUP;
+
+}  // namespace
+
+EventLoop::EventLoop(const Clock& clock)
+    : clock_(clock), epoll_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), raw_(kBatch) {
+  CHECK(epoll_ && wake_);
+  ready_.reserve(kBatch);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = wake_.get();
+  CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) == 0);
+  refresh();
+}
+
+EventLoop::~EventLoop() = default;
+
+void EventLoop::refresh() {
+  now_us_ = clock_.monotonic_us();
+  wall_us_ = clock_.wall_us();
+}
+
+bool EventLoop::watch(int fd, uint32_t events, Watcher* watcher) {
+  CHECK(fd >= 0 && watcher);
+  if (size_t(fd) >= slots_.size()) slots_.resize(std::max<size_t>(fd + 1, slots_.size() * 2));
+  Slot& slot = slots_[fd];
+  CHECK(!slot.watcher);
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = fd;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return false;
+  slot = Slot{watcher, events, -1};
+  watched_++;
+  return true;
+}
+
+void EventLoop::modify(int fd, uint32_t events) {
+  CHECK(is_watched(fd));
+  Slot& slot = slots_[fd];
+  if (slot.events == events) return;
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = fd;
+  CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0);
+  slot.events = events;
+  if (slot.ready_index >= 0) ready_[slot.ready_index].events &= events | kAlways;
+}
+
+void EventLoop::forget(int fd) {
+  if (!is_watched(fd)) return;
+  Slot& slot = slots_[fd];
+  if (slot.ready_index >= 0) ready_[slot.ready_index].watcher = nullptr;
+  slot = Slot{};
+  watched_--;
+  epoll_event unused{};
+  // Fails only when the descriptor was closed before, and then the kernel has forgotten it already.
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, &unused);
+}
+
+int EventLoop::sleep_ms(int timeout_ms) {
+  if (timeout_ms == 0 || timers_.empty()) return timeout_ms;
+  int64_t left_us = timers_.begin()->first.due_us - clock_.monotonic_us();
+  if (left_us <= 0) return 0;
+  // Rounded up: waking too early would spin until the deadline.
+  int64_t left_ms = std::min<int64_t>((left_us + 999) / 1000, INT_MAX);
+  return timeout_ms < 0 ? static_cast<int>(left_ms) : std::min<int>(timeout_ms, static_cast<int>(left_ms));
+}
+
+std::span<const Ready> EventLoop::wait(int timeout_ms) {
+  for (const Ready& r : ready_)
+    if (r.watcher) slots_[r.fd].ready_index = -1;
+  ready_.clear();
+  next_ready_ = 0;
+  int timeout = sleep_ms(timeout_ms);
+  int64_t before_us = timeout ? clock_.monotonic_us() : 0;
+  int count = epoll_wait(epoll_.get(), raw_.data(), kBatch, timeout);
+  refresh();
+  if (timeout) slept_us_ += now_us_ - before_us;
+  turns_++;
+  if (count > 0) collect(count);
+  CHECK(count >= 0 || errno == EINTR);
+  return ready_;
+}
+
+void EventLoop::collect(int count) {
+  for (int i = 0; i < count; i++) {
+    int fd = raw_[i].data.fd;
+    if (fd == wake_.get()) {
+      uint64_t signals;
+      [[maybe_unused]] ssize_t n = read(fd, &signals, sizeof signals);
+      continue;
+    }
+    // A descriptor that was closed while a duplicate of it lives on can still be reported: nobody to tell.
+    if (!is_watched(fd)) continue;
+    slots_[fd].ready_index = static_cast<int32_t>(ready_.size());
+    ready_.push_back({slots_[fd].watcher, raw_[i].events, fd});
+  }
+}
+
+int EventLoop::dispatch_ready() {
+  int called = 0;
+  while (next_ready_ < ready_.size()) {
+    Ready r = ready_[next_ready_++];
+    if (!r.watcher || !r.events) continue;
+    r.watcher->on_ready(r.events);
+    called++;
+  }
+  return called;
+}
+
+TimerId EventLoop::add_timer(int64_t delay_us, int64_t period_us, Work work) {
+  TimerId id = ++last_timer_;
+  int64_t due_us = clock_.monotonic_us() + std::max<int64_t>(delay_us, 0);
+  timers_.emplace(TimerKey{due_us, id}, Timer{period_us, std::move(work)});
+  due_of_[id] = due_us;
+  return id;
+}
+
+namespace {
+
+// Far enough for any purpose, and far from overflow.
+int64_t us_of_ms(int64_t ms) { return std::min<int64_t>(ms, INT64_MAX / 4000) * 1000; }
+
+}  // namespace
+
+TimerId EventLoop::after(int64_t ms, Work work) { return add_timer(us_of_ms(ms), 0, std::move(work)); }
+
+TimerId EventLoop::every(int64_t ms, Work work) {
+  CHECK(ms > 0);
+  return add_timer(us_of_ms(ms), us_of_ms(ms), std::move(work));
+}
+
+void EventLoop::cancel(TimerId id) {
+  auto found = due_of_.find(id);
+  if (found == due_of_.end()) return;
+  // A timer that is running now has no entry in timers_; its missing due_of_ tells dispatch_timers not to re-arm it.
+  timers_.erase(TimerKey{found->second, id});
+  due_of_.erase(found);
+}
+
+int EventLoop::dispatch_timers() {
+  int called = 0;
+  const TimerId newest = last_timer_;
+  const int64_t now_us = now_us_;
+  while (!timers_.empty()) {
+    TimerKey key = timers_.begin()->first;
+    if (key.due_us > now_us || key.id > newest) break;
+    auto node = timers_.extract(timers_.begin());
+    Timer& timer = node.mapped();
+    if (timer.period_us == 0) due_of_.erase(key.id);
+    timer.work();
+    called++;
+    if (timer.period_us == 0 || !due_of_.contains(key.id)) continue;
+    int64_t due_us = key.due_us + timer.period_us;
+    if (due_us <= now_us) due_us = now_us + timer.period_us;
+    due_of_[key.id] = due_us;
+    node.key().due_us = due_us;
+    timers_.insert(std::move(node));
+  }
+  return called;
+}
+
+void EventLoop::post(Work work) {
+  bool first;
+  {
+    std::lock_guard lock(posted_mutex_);
+    first = posted_.empty();
+    posted_.push_back(std::move(work));
+  }
+  if (first) wake();
+}
+
+void EventLoop::wake() {
+  uint64_t one = 1;
+  // Full means that a wake-up is pending already.
+  [[maybe_unused]] ssize_t n = write(wake_.get(), &one, sizeof one);
+}
+
+int EventLoop::dispatch_posted() {
+  std::vector<Work> batch;
+  {
+    std::lock_guard lock(posted_mutex_);
+    if (posted_.empty()) return 0;
+    batch.swap(posted_);
+  }
+  for (Work& work : batch) work();
+  return static_cast<int>(batch.size());
+}
+
+}  // namespace vitrine

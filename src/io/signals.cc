@@ -1,0 +1,69 @@
+// Signals of process.h: from the handler to the loop.
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "io/process.h"
+
+namespace vitrine::process {
+
+namespace {
+
+// All that a signal handler can reach. The first end signal is kept until it is forgotten.
+std::atomic<int> requested_signal{0};
+std::atomic<int> signal_event{-1};
+
+void on_end_signal(int signal) {
+  int saved_errno = errno;
+  int before = 0;
+  if (!requested_signal.compare_exchange_strong(before, signal) && signal == SIGINT) {
+    constexpr char kText[] = "Interrupted again: exiting at once.\n";
+    [[maybe_unused]] ssize_t n = write(STDOUT_FILENO, kText, sizeof kText - 1);
+    _exit(1);
+  }
+  uint64_t one = 1;
+  [[maybe_unused]] ssize_t n = write(signal_event.load(), &one, sizeof one);
+  errno = saved_errno;
+}
+
+void set_handler(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  CHECK(sigaction(signal, &action, nullptr) == 0);
+}
+
+}  // namespace
+
+Signals::Signals(EventLoop& loop, std::function<void(int)> on_end)
+    : loop_(loop), on_end_(std::move(on_end)), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  CHECK(event_ && signal_event.load() == -1);
+  CHECK(loop_.watch(event_.get(), EPOLLIN, this));
+  requested_signal = 0;
+  signal_event = event_.get();
+  set_handler(SIGTERM, on_end_signal);
+  set_handler(SIGINT, on_end_signal);
+  set_handler(SIGHUP, SIG_IGN);
+  set_handler(SIGPIPE, SIG_IGN);
+}
+
+Signals::~Signals() {
+  for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) set_handler(signal, SIG_DFL);
+  signal_event = -1;
+  loop_.forget(event_.get());
+}
+
+void Signals::forget_request() { requested_signal = 0; }
+int Signals::requested() const { return requested_signal; }
+
+void Signals::on_ready(uint32_t) {
+  uint64_t count;
+  [[maybe_unused]] ssize_t n = read(event_.get(), &count, sizeof count);
+  int signal = requested_signal;
+  if (signal) on_end_(signal);
+}
+
+}  // namespace vitrine::process

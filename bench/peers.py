@@ -1,0 +1,128 @@
+"""The two servers of a comparison: started alike, pinned to one core, their CPU time read from the kernel.
+
+The server's CPU time is its process clock (nanoseconds, all threads, also those that ended). The kernel splits it into
+user and system by sampling at its clock tick, and shows both in steps of 10 ms; so a split is only as good as a run is
+long, while the sum is exact.
+"""
+
+import os
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'tests'))
+import harness  # noqa: E402
+
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
+CHUNK = 64 << 10
+
+
+class Cpu:
+    """Seconds of CPU time: all, and what user mode had of it."""
+
+    def __init__(self, total, user, system):
+        self.total, self.user_ticks, self.system_ticks = total, user, system
+
+    @property
+    def user(self):
+        ticks = self.user_ticks + self.system_ticks
+        return self.total * self.user_ticks / ticks if ticks else self.total
+
+    @property
+    def system(self):
+        return self.total - self.user
+
+    def __sub__(self, other):
+        return Cpu(self.total - other.total, self.user_ticks - other.user_ticks,
+                   self.system_ticks - other.system_ticks)
+
+
+def cpu_of(pid):
+    clock = (~pid << 3) | 2                       # the process's scheduler clock: clock_getcpuclockid(3)
+    fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return Cpu(time.clock_gettime(clock), int(fields[11]), int(fields[12]))
+
+
+class Peer:
+    """One running server. `name` says which: 'vitrine' or 'redis'."""
+
+    def __init__(self, name, *settings):
+        self.name = name
+        kind = 'oracle' if name.startswith('redis') else 'vitrine'
+        # Threads inherit the core of the thread that starts them, so the pin stands before there is any.
+        os.sched_setaffinity(0, {SERVER_CORE})
+        try:
+            self.server = harness.peer(kind, *settings)
+        finally:
+            os.sched_setaffinity(0, {LOAD_CORE})
+        self.port, self.pid = self.server.port, self.server.pid
+        self.client = self.server.client(timeout=300)
+
+    def call(self, *args):
+        return self.client.ok(*args)
+
+    def info(self):
+        lines = self.call('INFO', 'all').decode().splitlines()
+        return dict(line.split(':', 1) for line in lines if ':' in line)
+
+    def cpu(self):
+        return cpu_of(self.pid)
+
+    def rss(self):
+        return int(pathlib.Path(f'/proc/{self.pid}/statm').read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+
+    def settle(self, seconds=20.0):
+        """Waits until the server does next to nothing: freeing in the background, growth, expiry are over."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            before = self.cpu().total
+            time.sleep(0.1)
+            if self.cpu().total - before < 0.003:
+                return
+
+    def load(self, commands):
+        """Sends commands (already encoded, see `encode`) as fast as the server takes them; any error ends it."""
+        with self.server.client(timeout=300) as c:
+            batch, size = [], 0
+            for command in commands:
+                batch.append(command)
+                size += len(command)
+                if size >= CHUNK:
+                    drain(c, batch)
+                    batch, size = [], 0
+            drain(c, batch)
+
+    def stop(self):
+        self.client.close()
+        self.server.stop()
+
+
+def drain(client, batch):
+    client.send_bytes(b''.join(batch) + b'*2\r\n$4\r\nECHO\r\n$9\r\nend-mark!\r\n')
+    tail = b'\n'
+    while not tail.endswith(b'$9\r\nend-mark!\r\n'):
+        data = client.sock.recv(1 << 20)
+        if not data:
+            raise SystemExit('the server closed the connection while it was loaded')
+        tail = tail[-40:] + data
+        if b'\n-' in tail:
+            raise SystemExit('the server refused while it was loaded: ' + tail[tail.index(b'\n-'):][:200].decode())
+
+
+def encode(*args):
+    return harness.encode([harness.to_bytes(a) for a in args])
+
+
+def grouped(command, key, items, per_command=100):
+    """`command key item...` with so many items at a time; an item is a tuple of arguments."""
+    args = []
+    count = 0
+    for item in items:
+        args += item
+        count += 1
+        if count == per_command:
+            yield encode(command, key, *args)
+            args, count = [], 0
+    if args:
+        yield encode(command, key, *args)

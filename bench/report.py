@@ -31,7 +31,8 @@ def throughput_line(r):
     return line((r['row'].name, r['row'].pipeline, f"{a['total']:.2f} ({a['user']:.2f})",
                  f"{b['total']:.2f} ({b['user']:.2f})", f"{a['total'] / b['total']:.2f} ({a['user'] / b['user']:.2f})",
                  f"{a['rps'] / 1000:,.0f} k, {a['p99']:.2f}", f"{b['rps'] / 1000:,.0f} k, {b['p99']:.2f}",
-                 ', '.join(c.text() for c, _, _ in checks) or '–', met(all(ok for *_, ok in checks)) if checks else '–'))
+                 ', '.join(c.text() for c, _, _ in checks) or '–',
+                 met(all(ok for *_, ok in checks)) if checks else '–'))
 
 
 def memory_line(r):

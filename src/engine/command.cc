@@ -1,0 +1,129 @@
+#include "engine/command.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "engine/command_table.h"
+
+namespace vitrine {
+
+namespace {
+
+constexpr size_t kLongestName = 64;
+
+// The name in lower case, in `buffer`; an empty view when it is too long for any command.
+Bytes lowered(Bytes name, char (&buffer)[kLongestName]) {
+  if (name.size() > kLongestName) return {};
+  for (size_t i = 0; i < name.size(); i++) {
+    char c = name[i];
+    buffer[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  }
+  return {buffer, name.size()};
+}
+
+uint64_t name_hash(Bytes lower) {
+  uint64_t h = 1469598103934665603ull;
+  for (char c : lower) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+  return h ^ (h >> 29);
+}
+
+}  // namespace
+
+CommandRegistry::CommandRegistry() = default;
+CommandRegistry::~CommandRegistry() = default;
+
+Command* CommandRegistry::find_full(Bytes full_name) const {
+  for (const auto& command : commands_)
+    if (command->full_name == full_name) return command.get();
+  return nullptr;
+}
+
+Command* CommandRegistry::make(Bytes full_name) {
+  size_t bar = full_name.find('|');
+  const CommandInfo* info = find_command_info(full_name.substr(0, bar));
+  CHECK(info);
+  Command* parent = nullptr;
+  if (bar != Bytes::npos) {
+    parent = place(full_name.substr(0, bar));
+    const CommandInfo* sub = nullptr;
+    for (const CommandInfo& each : info->subcommands)
+      if (each.full_name == full_name) sub = &each;
+    CHECK(sub);
+    info = sub;
+  }
+  auto command = std::make_unique<Command>();
+  command->info = info;
+  command->parent = parent;
+  command->name = std::string(bar == Bytes::npos ? full_name : full_name.substr(bar + 1));
+  command->full_name = std::string(full_name);
+  command->id = commands_.size();
+  command->flags = info->flags;
+  command->arity = info->arity;
+  command->first_key = info->first_key;
+  commands_.push_back(std::move(command));
+  Command* made = commands_.back().get();
+  if (parent) {
+    parent->subcommands.push_back(made);
+    std::sort(parent->subcommands.begin(), parent->subcommands.end(),
+              [](const Command* a, const Command* b) { return a->name < b->name; });
+  } else {
+    order_.insert(std::upper_bound(order_.begin(), order_.end(), made,
+                                   [](const Command* a, const Command* b) { return a->name < b->name; }),
+                  made);
+    rebuild();
+  }
+  return made;
+}
+
+Command* CommandRegistry::place(Bytes full_name) {
+  Command* found = find_full(full_name);
+  return found ? found : make(full_name);
+}
+
+void CommandRegistry::add(std::span<const CommandRow> rows) {
+  for (const CommandRow& row : rows) place(row.name)->handler = row.handler;
+}
+
+void CommandRegistry::add(Bytes name, std::function<void(Call&)> handler) { place(name)->bound = std::move(handler); }
+
+void CommandRegistry::rebuild() {
+  size_t size = 64;
+  while (size < order_.size() * 4) size *= 2;
+  slots_.assign(size, nullptr);
+  for (Command* command : order_) {
+    size_t i = name_hash(command->name) & (size - 1);
+    while (slots_[i]) i = (i + 1) & (size - 1);
+    slots_[i] = command;
+  }
+}
+
+Command* CommandRegistry::find(Bytes name) const {
+  char buffer[kLongestName];
+  Bytes lower = lowered(name, buffer);
+  if (lower.empty() || slots_.empty()) return nullptr;
+  for (size_t i = name_hash(lower) & (slots_.size() - 1); slots_[i]; i = (i + 1) & (slots_.size() - 1))
+    if (slots_[i]->name == lower) return slots_[i];
+  return nullptr;
+}
+
+Command* CommandRegistry::find_subcommand(const Command& container, Bytes name) {
+  for (Command* sub : container.subcommands)
+    if (equals_ignoring_case(sub->name, name)) return sub;
+  return nullptr;
+}
+
+bool CommandRegistry::rename(Bytes from, Bytes to) {
+  Command* command = find(from);
+  if (!command || (!to.empty() && find(to))) return false;
+  if (to.empty()) std::erase(order_, command);
+  else command->name = to_lower(to);
+  rebuild();
+  return true;
+}
+
+void CommandRegistry::reset_stats() {
+  for (const auto& command : commands_) command->stats = {};
+}
+
+}  // namespace vitrine

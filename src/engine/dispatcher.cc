@@ -1,0 +1,268 @@
+#include "engine/dispatcher.h"
+
+#include <algorithm>
+
+#include "base/ticks.h"
+#include "engine/command_table.h"
+
+namespace vitrine {
+
+Dispatcher::Dispatcher(const Options& options, CommandRegistry& registry, Keyspace& keyspace, Sessions& sessions,
+                       Waiters& waiters, WatchTable& watches)
+    : options_(options), registry_(registry), keyspace_(keyspace), sessions_(sessions), waiters_(waiters),
+      watches_(watches) {}
+
+Prepared Dispatcher::prepare(std::span<const Bytes> argv) const {
+  Prepared p;
+  p.argv = argv;
+  p.command = registry_.find(argv[0]);
+  if (!p.command) return p;
+  if (!p.command->subcommands.empty() && argv.size() > 1)
+    if (Command* sub = CommandRegistry::find_subcommand(*p.command, argv[1])) p.command = sub;
+  int first = p.command->first_key;
+  if (first > 0 && static_cast<size_t>(first) < argv.size()) {
+    p.key = argv[static_cast<size_t>(first)];
+    p.hash = hash_bytes(p.key);
+  }
+  return p;
+}
+
+void Dispatcher::prepare(std::span<const std::span<const Bytes>> commands, Prepared* out) const {
+  // The database of a session may change within the batch (SELECT); a wrong guess costs only the prefetch.
+  const auto& table = keyspace_.database(0).table();
+  for (size_t i = 0; i < commands.size(); i++) {
+    out[i] = prepare(commands[i]);
+    if (!out[i].key.empty()) table.prefetch_bucket(out[i].hash);
+  }
+  for (size_t i = 0; i < commands.size(); i++)
+    if (!out[i].key.empty()) table.prefetch_words(out[i].hash);
+}
+
+namespace {
+
+// What the client sent, shortened, as the error for an unknown command shows it.
+std::string shown_arguments(std::span<const Bytes> argv) {
+  std::string text;
+  for (size_t i = 1; i < argv.size() && text.size() < 128; i++) {
+    text += '\'';
+    text += argv[i].substr(0, 128 - std::min<size_t>(text.size(), 128));
+    text += "' ";
+  }
+  return text;
+}
+
+}  // namespace
+
+bool Dispatcher::refuse_unknown(Session& session, const Prepared& p) {
+  if (p.command && (p.command->subcommands.empty() || p.argv.size() < 2)) return false;
+  stats_.unknown++;
+  if (p.command) {
+    std::string name = p.command->name;
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) { return static_cast<char>(std::toupper(c)); });
+    session.reply.error("ERR unknown subcommand '" + std::string(p.argv[1].substr(0, 128)) + "'. Try " + name + " HELP.");
+    return true;
+  }
+  session.reply.error("ERR unknown command '" + std::string(p.argv[0].substr(0, 128)) +
+                      "', with args beginning with: " + shown_arguments(p.argv));
+  return true;
+}
+
+bool Dispatcher::refuse_arity(Session& session, const Prepared& p) {
+  int arity = p.command->arity, given = static_cast<int>(p.argv.size());
+  if (arity > 0 ? given == arity : given >= -arity) return false;
+  session.reply.error("ERR wrong number of arguments for '" + p.command->full_name + "' command");
+  return true;
+}
+
+bool Dispatcher::refuse_unauthenticated(Session& session, const Prepared& p) {
+  if (session.authenticated || options_.requirepass.empty() || (p.command->flags & kNoAuth)) return false;
+  session.reply.error("NOAUTH Authentication required.");
+  return true;
+}
+
+bool Dispatcher::refuse_protected(Session& session, const Prepared& p) {
+  const Command* top = p.command->parent ? p.command->parent : p.command;
+  if (top->full_name != "debug" || options_.enable_debug_command) return false;
+  if (options_.debug_for_local_only && session.peer &&
+      (session.peer->is_unix_socket() || session.peer->address().starts_with("127.") ||
+       session.peer->address().starts_with("[::1]")))
+    return false;
+  session.reply.error(
+      "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "
+      "local connection, otherwise you need to set this option in the configuration file, and then restart the server.");
+  return true;
+}
+
+bool Dispatcher::refuse_no_multi(Session& session, const Prepared& p) {
+  if (!session.transaction.open || !(p.command->flags & kNoMulti)) return false;
+  session.reply.error("ERR Command not allowed inside a transaction");
+  return true;
+}
+
+bool Dispatcher::refuse_for_memory(Session& session, const Prepared& p) {
+  if (!make_room || make_room()) return false;
+  bool executes_writes = p.command->full_name == "exec" && (session.transaction.queued_flags & kDenyoom);
+  if (!(p.command->flags & kDenyoom) && !executes_writes) return false;
+  session.reply.error("OOM command not allowed when used memory > 'maxmemory'.");
+  return true;
+}
+
+bool Dispatcher::must_hold(Session& session, const Prepared& p) {
+  if (__builtin_expect(!paused(keyspace_.now_ms()), 1)) return false;
+  bool writes = p.command->flags & (kWrite | kMayReplicate);
+  if (p.command->full_name == "exec") writes = session.transaction.queued_flags & (kWrite | kMayReplicate);
+  if (pause_writes_only_ && !writes) return false;
+  if (p.command->parent && p.command->parent->full_name == "client") return false;
+  session.paused = true;
+  held_.push_back(session.id);
+  return true;
+}
+
+bool Dispatcher::refused(Session& session, const Prepared& p) {
+  return refuse_unknown(session, p) || refuse_arity(session, p) || refuse_unauthenticated(session, p) ||
+         refuse_protected(session, p) || refuse_no_multi(session, p) || refuse_for_memory(session, p);
+}
+
+void Dispatcher::note_refusal(Session& session, const Prepared& p) {
+  stats_.rejected++;
+  if (p.command) p.command->stats.rejected++;
+  if (session.transaction.open) session.transaction.spoiled = true;
+  count_error(session.reply.last_error_code());
+}
+
+bool Dispatcher::queue_in_transaction(Session& session, const Prepared& p) {
+  TransactionState& t = session.transaction;
+  if (!t.open) return false;
+  const std::string& name = p.command->full_name;
+  for (Bytes immediate : {"exec", "discard", "multi", "watch", "quit", "reset"})
+    if (name == immediate) return false;
+  QueuedCommand queued{p.command, {p.argv.begin(), p.argv.end()}};
+  for (const std::string& arg : queued.argv) t.queue_bytes += sizeof arg + arg.capacity();
+  t.queue.push_back(std::move(queued));
+  t.queued_flags |= p.command->flags;
+  session.reply.raw("+QUEUED\r\n");
+  return true;
+}
+
+void Dispatcher::count_error(Bytes code) {
+  stats_.total_errors++;
+  auto it = stats_.errors.find(code);
+  if (it != stats_.errors.end()) {
+    it->second++;
+  } else if (stats_.errors.size() < 128) {
+    stats_.errors.emplace(code, 1);
+  }
+}
+
+Dispatcher::Outcome Dispatcher::run(Session& session, const Prepared& p) {
+  OutputBuffer::Mark before{};
+  bool muted = session.reply_mode != ReplyMode::on;
+  if (muted) before = session.out.mark();
+  if (__builtin_expect(refused(session, p), 0)) {
+    note_refusal(session, p);
+  } else if (must_hold(session, p)) {
+    return Outcome::held;
+  } else if (!queue_in_transaction(session, p)) {
+    execute(session, p.command, p.argv, p.hash, p.key, false, false);
+    if (waiters_.fed()) serve_waiters();
+  }
+  session.commands++;
+  stats_.commands++;
+  if (muted) finish_reply(session, before);
+  return session.parked ? Outcome::parked : Outcome::done;
+}
+
+// CLIENT REPLY OFF and SKIP: what was written is taken back.
+void Dispatcher::finish_reply(Session& session, OutputBuffer::Mark before) {
+  if (session.reply_mode == ReplyMode::on) return;
+  session.out.truncate(before);
+  if (session.reply_mode == ReplyMode::skipping) session.reply_mode = ReplyMode::on;
+  else if (session.reply_mode == ReplyMode::skip_next) session.reply_mode = ReplyMode::skipping;
+}
+
+void Dispatcher::run_nested(Session& session, Command* command, std::span<const Bytes> argv) {
+  Bytes key;
+  uint64_t hash = 0;
+  if (command->first_key > 0 && static_cast<size_t>(command->first_key) < argv.size()) {
+    key = argv[static_cast<size_t>(command->first_key)];
+    hash = hash_bytes(key);
+  }
+  execute(session, command, argv, hash, key, true, false);
+}
+
+void Dispatcher::execute(Session& session, Command* command, std::span<const Bytes> argv, uint64_t hash, Bytes key,
+                         bool nested, bool retried) {
+  for (CallObserver* observer : observers_)
+    observer->on_call(session, *command, argv);
+  std::span<const Bytes> outer_in_hand = in_hand_;
+  in_hand_ = argv;
+  session_in_hand_ = &session;
+  session.last_command = command;
+  uint64_t errors = session.reply.errors(), start = ticks();
+  size_t pending = session.out.pending();
+
+  Call call(session, command, argv, keyspace_, effects_, waiters_, hash, key);
+  call.may_block = !nested;
+  call.retried = retried;
+  effects_.begin_command(session.db);
+  bool was_running = std::exchange(session.running, true);
+  if (command->handler) command->handler(call);
+  else command->bound(call);
+  session.running = was_running;
+  effects_.end_command(argv, call.changed());
+  if (!nested) effects_.close_unit();
+
+  uint64_t duration = ticks() - start;
+  command->stats.calls++;
+  command->stats.ticks += duration;
+  if (options_.latency_tracking) {
+    if (!command->stats.histogram) command->stats.histogram = std::make_unique<LatencyHistogram>();
+    command->stats.histogram->record(ticks_to_ns(duration));
+  }
+  if (__builtin_expect(session.reply.errors() != errors, 0)) {
+    command->stats.failed++;
+    count_error(session.reply.last_error_code());
+  }
+  size_t request = static_cast<size_t>(argv.back().data() + argv.back().size() - argv.front().data());
+  size_t written = session.out.pending() - pending;
+  if (__builtin_expect(duration >= thresholds.slow_ticks || request >= thresholds.request_bytes ||
+                           written >= thresholds.reply_bytes, 0) && !call.slow_path)
+    for (CallObserver* observer : notable_observers_)
+      observer->on_notable(session, *command, argv, ticks_to_ns(duration), request, written);
+  in_hand_ = outer_in_hand;
+  if (outer_in_hand.empty()) session_in_hand_ = nullptr;
+}
+
+void Dispatcher::serve_waiters() {
+  if (serving_) return;
+  serving_ = true;
+  waiters_.serve(sessions_, [this](Session& session, Command* command, std::span<const Bytes> argv) {
+    Prepared p = prepare(argv);
+    stats_.blocked_runs++;
+    execute(session, command, argv, p.hash, p.key, false, true);
+    if (!session.parked && session.peer) session.peer->resume();
+  });
+  serving_ = false;
+}
+
+void Dispatcher::pause(int64_t until_ms, bool writes_only) {
+  // A pause under way is only ever made longer and stricter.
+  bool active = paused(keyspace_.now_ms());
+  pause_writes_only_ = active ? pause_writes_only_ && writes_only : writes_only;
+  pause_until_ms_ = active ? std::max(pause_until_ms_, until_ms) : until_ms;
+}
+
+void Dispatcher::unpause() { pause_until_ms_ = 0; }
+
+std::vector<SessionId> Dispatcher::take_held() {
+  std::vector<SessionId> held;
+  held.swap(held_);
+  return held;
+}
+
+void Dispatcher::reset_stats() {
+  stats_ = {};
+  registry_.reset_stats();
+}
+
+}  // namespace vitrine

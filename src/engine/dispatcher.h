@@ -1,0 +1,142 @@
+// Dispatcher: takes one command of one session through the gates and runs it.
+//
+// A gate is a small function that lets a command pass or refuses it with a reply: known, arity, authenticated, memory,
+// paused, queued by MULTI. What comes after a run: statistics, effects, and the parked commands that were fed.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/call.h"
+#include "engine/command.h"
+#include "engine/transaction.h"
+
+namespace vitrine {
+
+// A command looked up and hashed ahead of its run, so that its memory can be fetched meanwhile.
+struct Prepared {
+  Command* command = nullptr;     // null: unknown; for containers the subcommand if there is one
+  std::span<const Bytes> argv;
+  Bytes key;                      // the first key, empty when there is none
+  uint64_t hash = 0;
+};
+
+// Sees commands pass. Attached only while somebody wants to see (MONITOR), or called past a threshold (slow log).
+class CallObserver {
+ public:
+  virtual ~CallObserver() = default;
+  // Before the command runs.
+  virtual void on_call(const Session&, const Command&, std::span<const Bytes>) {}
+  // After a command that crossed one of the thresholds below.
+  virtual void on_notable(const Session&, const Command&, std::span<const Bytes>, uint64_t /*duration_ns*/,
+                          size_t /*request_bytes*/, size_t /*reply_bytes*/) {}
+};
+
+class Dispatcher {
+ public:
+  struct Options {
+    std::string requirepass;
+    bool latency_tracking = true;
+    bool enable_debug_command = false, debug_for_local_only = false;
+  };
+  struct Stats {
+    uint64_t commands = 0;
+    uint64_t rejected = 0;
+    uint64_t acl_denied_auth = 0;
+    uint64_t unknown = 0;
+    uint64_t total_errors = 0;
+    uint64_t blocked_runs = 0;
+    std::map<std::string, uint64_t, std::less<>> errors;   // by code, as INFO errorstats
+  };
+  // Above these a finished command is shown to the observers. UINT64_MAX: never.
+  struct Thresholds {
+    uint64_t slow_ticks = UINT64_MAX;
+    uint64_t request_bytes = UINT64_MAX;
+    uint64_t reply_bytes = UINT64_MAX;
+  };
+  enum class Outcome : uint8_t {
+    done,     // a reply was written (or none was due)
+    parked,   // waits for a key: the session takes no further command until it is released
+    held,     // not run at all, because of CLIENT PAUSE: to be offered again
+  };
+
+  Dispatcher(const Options& options, CommandRegistry& registry, Keyspace& keyspace, Sessions& sessions,
+             Waiters& waiters, WatchTable& watches);
+
+  Prepared prepare(std::span<const Bytes> argv) const;
+  // Prepares a run of commands and fetches the memory they will touch. `out` has room for `commands`.
+  void prepare(std::span<const std::span<const Bytes>> commands, Prepared* out) const;
+
+  Outcome run(Session& session, const Prepared& prepared);
+  // Runs what was fed meanwhile (timers, unblocked sessions); run() does it by itself.
+  void serve_waiters();
+  // Runs a command as part of the unit under way, without gates or waiters (EXEC; later scripts).
+  void run_nested(Session& session, Command* command, std::span<const Bytes> argv);
+
+  // Called when memory is over its limit: makes room; false: could not. Null while there is no limit.
+  std::function<bool()> make_room;
+  Thresholds thresholds;
+
+  void observe_calls(CallObserver* observer) { observers_.push_back(observer); }
+  void unobserve_calls(CallObserver* observer) { std::erase(observers_, observer); }
+  void observe_notable(CallObserver* observer) { notable_observers_.push_back(observer); }
+
+  // CLIENT PAUSE / UNPAUSE.
+  void pause(int64_t until_ms, bool writes_only);
+  void unpause();
+  bool paused(int64_t now_ms) const { return now_ms < pause_until_ms_; }
+  bool pause_writes_only() const { return pause_writes_only_; }
+  int64_t pause_until_ms() const { return pause_until_ms_; }
+  // Sessions whose command was held; the owner offers it again when the pause is over.
+  std::vector<SessionId> take_held();
+
+  const Stats& stats() const { return stats_; }
+  void reset_stats();
+  Effects& effects() { return effects_; }
+  CommandRegistry& registry() { return registry_; }
+  Keyspace& keyspace() { return keyspace_; }
+  Sessions& sessions() { return sessions_; }
+  Waiters& waiters() { return waiters_; }
+  WatchTable& watches() { return watches_; }
+  const Options& options() const { return options_; }
+  // The command on the stack, for a crash report; null when none.
+  std::span<const Bytes> in_hand() const { return in_hand_; }
+  const Session* session_in_hand() const { return session_in_hand_; }
+
+ private:
+  // Each returns true when the command was refused (and the refusal is the reply).
+  bool refuse_unknown(Session& session, const Prepared& p);
+  bool refuse_arity(Session& session, const Prepared& p);
+  bool refuse_unauthenticated(Session& session, const Prepared& p);
+  bool refuse_protected(Session& session, const Prepared& p);
+  bool refuse_no_multi(Session& session, const Prepared& p);
+  bool refuse_for_memory(Session& session, const Prepared& p);
+  bool must_hold(Session& session, const Prepared& p);
+  bool queue_in_transaction(Session& session, const Prepared& p);
+  bool refused(Session& session, const Prepared& p);
+  void note_refusal(Session& session, const Prepared& p);
+  void execute(Session& session, Command* command, std::span<const Bytes> argv, uint64_t hash, Bytes key, bool nested,
+               bool retried);
+  void count_error(Bytes code);
+  void finish_reply(Session& session, OutputBuffer::Mark before);
+
+  const Options& options_;
+  CommandRegistry& registry_;
+  Keyspace& keyspace_;
+  Sessions& sessions_;
+  Waiters& waiters_;
+  WatchTable& watches_;
+  Effects effects_;
+  Stats stats_;
+  std::vector<CallObserver*> observers_, notable_observers_;
+  int64_t pause_until_ms_ = 0;
+  bool pause_writes_only_ = false;
+  std::vector<SessionId> held_;
+  bool serving_ = false;
+  std::span<const Bytes> in_hand_;
+  const Session* session_in_hand_ = nullptr;
+};
+
+}  // namespace vitrine

@@ -1,6 +1,7 @@
 #include "engine/dispatcher.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ticks.h"
 #include "engine/command_table.h"

@@ -4,8 +4,8 @@
 // observer of the keyspace only while somebody watches.
 #pragma once
 
+#include <map>
 #include <set>
-#include <unordered_map>
 
 #include "engine/session.h"
 #include "store/keyspace.h"

@@ -99,8 +99,17 @@ size_t RespParser::parse(Bytes buffer, const Limits& limits, CommandBatch& batch
     if (multibulk) yield(buffer, batch);
     start_ += at_;
     at_ = 0;
+    batch.offsets_.resize(batch.ends_.size(), start_);
   }
   return start_;
+}
+
+void RespParser::restart() {
+  at_ = 0;
+  remaining_ = 0;
+  bulk_length_ = -1;
+  wanted_ = 0;
+  partial_.clear();
 }
 
 void RespParser::yield(Bytes buffer, CommandBatch& batch) {

@@ -24,9 +24,12 @@ class CommandBatch {
     size_t begin = i ? ends_[i - 1] : 0;
     return {args_.data() + begin, ends_[i] - begin};
   }
+  // Where command `i` begins in the parsed buffer: to go on from there another time.
+  size_t begin_offset(size_t i) const { return i ? offsets_[i - 1] : 0; }
   void clear() {
     args_.clear();
     ends_.clear();
+    offsets_.clear();
     if (args_.capacity() > 4096) args_.shrink_to_fit();
     unescaped_.clear();
   }
@@ -35,6 +38,7 @@ class CommandBatch {
   friend class RespParser;
   std::vector<Bytes> args_;
   std::vector<uint32_t> ends_;
+  std::vector<size_t> offsets_;         // behind each command, in the buffer
   std::vector<std::string> unescaped_;  // inline arguments that had escapes
 };
 
@@ -51,6 +55,9 @@ class RespParser {
   // Parses from the front of `buffer`; appends whole commands to `batch`; returns the bytes consumed by them. After an
   // error (error() not empty) nothing more will be parsed; commands before it are still in the batch.
   size_t parse(Bytes buffer, const Limits& limits, CommandBatch& batch);
+
+  // Forgets the command under way: the next parse() begins at a command's first byte again.
+  void restart();
 
   // Empty, or what Redis says after "Protocol error: ".
   Bytes error() const { return error_; }

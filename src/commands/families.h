@@ -1,0 +1,13 @@
+// The families of data commands: one line each; server/build.cc adds them all.
+#pragma once
+
+namespace vitrine {
+
+class CommandRegistry;
+
+void add_string_commands(CommandRegistry& registry);
+void add_lcs_command(CommandRegistry& registry);
+void add_generic_commands(CommandRegistry& registry);
+void add_expiry_commands(CommandRegistry& registry);
+
+}  // namespace vitrine

@@ -1,0 +1,195 @@
+// Commands on keys of any type: existence, names, databases, scanning.
+#include "base/glob.h"
+#include "commands/families.h"
+#include "engine/call.h"
+#include "engine/command.h"
+#include "engine/scan_args.h"
+#include "store/string.h"
+
+namespace vitrine {
+
+namespace {
+
+void delete_keys(Call& c, bool background) {
+  int64_t removed = 0;
+  auto keys = c.args.rest();
+  for (size_t i = 0; i < keys.size(); i++) {
+    if (i % 16 == 0 && keys.size() > 1) c.prefetch(keys.subspan(i));
+    removed += c.remove(keys[i], "del", background);
+  }
+  c.reply.integer(removed);
+}
+void del(Call& c) { delete_keys(c, false); }
+void unlink(Call& c) { delete_keys(c, true); }
+
+void exists(Call& c) {
+  int64_t there = 0;
+  for (Bytes key : c.args.rest()) there += c.peek(key) != nullptr;
+  c.reply.integer(there);
+}
+
+void touch(Call& c) {
+  int64_t there = 0;
+  for (Bytes key : c.args.rest()) there += c.keyspace.find(c.db, key, c.hash_of(key), Keyspace::Touch::read) != nullptr;
+  c.reply.integer(there);
+}
+
+void type(Call& c) {
+  Entry* entry = c.peek(c.args[1]);
+  c.reply.simple(entry ? type_ops(entry->type()).name : Bytes("none"));
+}
+
+void dbsize(Call& c) { c.reply.integer(static_cast<int64_t>(c.keyspace.database(c.db).size())); }
+
+void keys(Call& c) {
+  Bytes pattern = c.args[1];
+  bool all = pattern == "*";
+  auto at = c.reply.later();
+  int64_t n = 0;
+  c.keyspace.database(c.db).table().for_each([&](Word w) {
+    const Entry* e = Database::Policy::entry(w);
+    if (e->expired(c.now_ms) || (!all && !glob_match(pattern, e->key()))) return;
+    c.reply.bulk(e->key());
+    n++;
+  });
+  c.reply.array_at(at, n);
+}
+
+void randomkey(Call& c) {
+  Database& database = c.keyspace.database(c.db);
+  while (database.size() > 0) {
+    Entry* e = Database::Policy::entry(database.table().random(c.keyspace.random()));
+    if (!e->expired(c.now_ms)) return c.reply.bulk(e->key());
+    c.keyspace.expire(c.db, e, hash_bytes(e->key()));
+  }
+  c.reply.null();
+}
+
+void scan(Call& c) {
+  ScanArgs args;
+  if (!read_scan_args(c, ScanKind::keys, args)) return;
+  const auto& table = c.keyspace.database(c.db).table();
+  std::vector<Bytes> found;
+  uint64_t cursor = args.cursor;
+  size_t seen = 0, rounds = args.count < SIZE_MAX / 10 ? args.count * 10 : SIZE_MAX;
+  do {
+    cursor = table.scan(cursor, [&](Word w) {
+      const Entry* e = Database::Policy::entry(w);
+      seen++;
+      if (e->expired(c.now_ms) || (args.has_type && type_ops(e->type()).name != Bytes(args.type))) return;
+      if (args.has_pattern && !glob_match(args.pattern, e->key())) return;
+      found.push_back(e->key());
+    });
+  } while (cursor && seen < args.count && --rounds);
+  reply_scan_cursor(c, cursor);
+  c.reply.array(static_cast<int64_t>(found.size()));
+  for (Bytes key : found) c.reply.bulk(key);
+}
+
+// ---- moving values between keys and databases ----
+
+void rename_key(Call& c, bool only_if_absent) {
+  Bytes from = c.args[1], to = c.args[2];
+  uint64_t from_hash = c.hash_of(from);
+  Entry* entry = c.find_for_write(from);
+  if (!entry) return c.reply.error("ERR no such key");
+  if (from == to) return only_if_absent ? c.reply.integer(0) : c.reply.ok();
+  if (only_if_absent && c.find_for_write(to)) return c.reply.integer(0);
+  int64_t expire_at = entry->expire_at_ms();
+  Type its_type = entry->type();
+  bool edited = entry->edited();
+  Value value = c.keyspace.take(c.db, entry, from_hash);
+  Entry* renamed = c.keyspace.put(c.db, to, c.hash_of(to), std::move(value), expire_at);
+  if (renamed && edited) renamed->set_edited(true);
+  c.announce(from, "rename_from", EventClass::generic, its_type, true);
+  c.announce(to, "rename_to", EventClass::generic, its_type);
+  only_if_absent ? c.reply.integer(1) : c.reply.ok();
+}
+void rename(Call& c) { rename_key(c, false); }
+void renamenx(Call& c) { rename_key(c, true); }
+
+// A database number, or -1 with the error latched.
+int take_database(Call& c, Bytes error = "ERR value is not an integer or out of range") {
+  int64_t db = c.args.integer(error);
+  if (c.args.failed()) return -1;
+  if (db < 0 || db >= c.keyspace.databases()) return c.args.fail("ERR DB index is out of range"), -1;
+  return static_cast<int>(db);
+}
+
+void move(Call& c) {
+  Bytes key = c.args.bytes();
+  int to = take_database(c);
+  if (!c.args.done()) return;
+  if (to == c.db) return c.reply.error("ERR source and destination objects are the same");
+  uint64_t hash = c.hash_of(key);
+  Entry* entry = c.find_for_write(key);
+  if (!entry || c.keyspace.find(to, key, hash, Keyspace::Touch::peek)) return c.reply.integer(0);
+  int64_t expire_at = entry->expire_at_ms();
+  Type its_type = entry->type();
+  Value value = c.keyspace.take(c.db, entry, hash);
+  c.keyspace.put(to, key, hash, std::move(value), expire_at);
+  c.announce(key, "move_from", EventClass::generic, its_type, true);
+  c.keyspace.announce(to, key, "move_to", EventClass::generic, its_type);
+  c.reply.integer(1);
+}
+
+Value copy_of(const Entry& entry) {
+  if (entry.inline_text()) return make_string(entry.text(), false);
+  return Value(type_ops(entry.type()).clone(entry.object()));
+}
+
+void copy(Call& c) {
+  Bytes from = c.args.bytes(), to = c.args.bytes();
+  int db = c.db;
+  bool replace = false;
+  while (c.args.more()) {
+    if (c.args.accept("REPLACE")) replace = true;
+    else if (c.args.accept("DB", 1)) db = take_database(c);
+    else c.args.fail();
+  }
+  if (!c.args.done()) return;
+  if (db == c.db && from == to) return c.reply.error("ERR source and destination objects are the same");
+  Entry* entry = c.find(from);
+  uint64_t to_hash = c.hash_of(to);
+  if (!entry) return c.reply.integer(0);
+  if (Entry* old = c.keyspace.find(db, to, to_hash, Keyspace::Touch::write)) {
+    if (!replace) return c.reply.integer(0);
+    c.keyspace.remove(db, old, to_hash);
+  }
+  bool edited = entry->edited();
+  Type its_type = entry->type();
+  Entry* copied = c.keyspace.put(db, to, to_hash, copy_of(*entry), entry->expire_at_ms());
+  if (copied && edited) copied->set_edited(true);
+  c.keyspace.announce(db, to, "copy_to", EventClass::generic, its_type);
+  c.reply.integer(1);
+}
+
+void swapdb(Call& c) {
+  int a = take_database(c, "ERR invalid first DB index"), b = take_database(c, "ERR invalid second DB index");
+  if (!c.args.done()) return;
+  c.keyspace.swap(a, b);
+  c.reply.ok();
+}
+
+void flush(Call& c, int db) {
+  bool background = true;  // large databases are freed aside, whichever word is given
+  if (c.args.more() && !c.args.accept("SYNC") && !c.args.accept("ASYNC")) c.args.fail();
+  if (!c.args.done()) return;
+  c.keyspace.flush(db, background);
+  c.reply.ok();
+}
+void flushdb(Call& c) { flush(c, c.db); }
+void flushall(Call& c) { flush(c, -1); }
+
+constexpr CommandRow kRows[] = {
+    {"del", del},       {"unlink", unlink},     {"exists", exists},       {"touch", touch},   {"type", type},
+    {"dbsize", dbsize}, {"keys", keys},         {"randomkey", randomkey}, {"scan", scan},     {"rename", rename},
+    {"copy", copy},     {"renamenx", renamenx}, {"move", move},           {"swapdb", swapdb}, {"flushdb", flushdb},
+    {"flushall", flushall},
+};
+
+}  // namespace
+
+void add_generic_commands(CommandRegistry& registry) { registry.add(kRows); }
+
+}  // namespace vitrine

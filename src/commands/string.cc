@@ -1,0 +1,337 @@
+// Strings: reading, writing, counting.
+#include <cmath>
+
+#include "base/numbers.h"
+#include "commands/expiry_args.h"
+#include "commands/families.h"
+#include "commands/string_edit.h"
+#include "engine/command.h"
+#include "store/string.h"
+
+namespace vitrine {
+
+namespace {
+
+void reply_string(Call& c, const Entry* entry) {
+  if (!entry) return c.reply.null();
+  if (entry->inline_text()) return c.reply.bulk(entry->text());
+  char scratch[24];
+  c.reply.bulk(string_bytes(*entry, scratch));
+}
+
+void get(Call& c) {
+  bool wrong;
+  Entry* entry = c.find_string(c.args[1], wrong);
+  if (!wrong) reply_string(c, entry);
+}
+
+// ---- SET and its relatives ----
+
+struct SetOptions {
+  int64_t expire_at_ms = kNoExpiry;
+  bool nx = false, xx = false, get = false;
+  bool compare = false;      // IFEQ
+  Bytes expected;
+};
+
+bool read_set_options(Call& c, SetOptions& o) {
+  bool expiry = false;
+  while (c.args.more()) {
+    if (!expiry && accept_expiry(c, o.expire_at_ms)) expiry = true;
+    else if (!expiry && c.args.accept("KEEPTTL")) o.expire_at_ms = Keyspace::kKeepTtl, expiry = true;
+    else if (!o.xx && !o.compare && c.args.accept("NX")) o.nx = true;
+    else if (!o.nx && !o.compare && c.args.accept("XX")) o.xx = true;
+    else if (c.args.accept("GET")) o.get = true;
+    else if (!o.nx && !o.xx && !o.compare && c.args.accept("IFEQ", 1)) o.compare = true, o.expected = c.args.bytes();
+    else c.args.fail();
+  }
+  return c.args.done();
+}
+
+void replay_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms) {
+  if (!c.effects.wanted()) return;
+  if (expire_at_ms == kNoExpiry) return c.effects.replace({"SET", key, value});
+  if (expire_at_ms == Keyspace::kKeepTtl) return c.effects.replace({"SET", key, value, "KEEPTTL"});
+  c.effects.replace({"SET", key, value, "PXAT", std::to_string(expire_at_ms)});
+}
+
+void set(Call& c) {
+  Bytes key = c.args.bytes(), value = c.args.bytes();
+  SetOptions o;
+  if (c.args.more() && !read_set_options(c, o)) return;
+  if (!o.nx && !o.xx && !o.get && !o.compare) {
+    c.put_string(key, value, "set", o.expire_at_ms);
+    replay_set(c, key, value, o.expire_at_ms);
+    return c.reply.ok();
+  }
+  Entry* entry = c.find_for_write(key);
+  if ((o.get || o.compare) && entry && entry->type() != Type::string) return c.wrong_type();
+  bool store = !(o.nx && entry) && !(o.xx && !entry);
+  if (o.compare) {
+    char scratch[24];
+    store = entry && string_bytes(*entry, scratch) == o.expected;
+  }
+  if (o.get) reply_string(c, entry);
+  else store ? c.reply.ok() : c.reply.null();
+  if (!store) return;
+  c.put_string(key, value, "set", o.expire_at_ms);
+  replay_set(c, key, value, o.expire_at_ms);
+}
+
+void setnx(Call& c) {
+  Bytes key = c.args[1];
+  if (c.find_for_write(key)) return c.reply.integer(0);
+  c.put_string(key, c.args[2], "set", kNoExpiry);
+  c.reply.integer(1);
+}
+
+void set_with_ttl(Call& c, bool seconds) {
+  Bytes key = c.args.bytes();
+  int64_t number = c.args.integer();
+  int64_t at_ms = c.args.failed() ? 0 : to_moment(c, number, seconds, false);
+  Bytes value = c.args.bytes();
+  if (!c.args.done()) return;
+  c.put_string(key, value, "set", at_ms);
+  replay_set(c, key, value, at_ms);
+  c.reply.ok();
+}
+void setex(Call& c) { set_with_ttl(c, true); }
+void psetex(Call& c) { set_with_ttl(c, false); }
+
+void getset(Call& c) {
+  Bytes key = c.args[1];
+  bool wrong;
+  Entry* entry = c.find_string(key, wrong);
+  if (wrong) return;
+  reply_string(c, entry);
+  c.put_string(key, c.args[2], "set", kNoExpiry);
+  replay_set(c, key, c.args[2], kNoExpiry);
+}
+
+void getdel(Call& c) {
+  bool wrong;
+  Entry* entry = c.find_string(c.args[1], wrong);
+  if (wrong) return;
+  reply_string(c, entry);
+  if (!entry) return;
+  c.remove(c.args[1]);
+  c.effects.replace({"DEL", c.args[1]});
+}
+
+void delifeq(Call& c) {
+  bool wrong;
+  Entry* entry = c.find_string(c.args[1], wrong, true);
+  if (wrong) return;
+  char scratch[24];
+  if (!entry || string_bytes(*entry, scratch) != c.args[2]) return c.reply.integer(0);
+  c.remove(c.args[1]);
+  c.effects.replace({"DEL", c.args[1]});
+  c.reply.integer(1);
+}
+
+void getex(Call& c) {
+  Bytes key = c.args.bytes();
+  int64_t at_ms = kNoExpiry;
+  bool persist = false, expiry = false;
+  while (c.args.more()) {
+    if (!expiry && !persist && accept_expiry(c, at_ms)) expiry = true;
+    else if (!expiry && c.args.accept("PERSIST")) persist = true;
+    else c.args.fail();
+  }
+  if (!c.args.done()) return;
+  bool wrong;
+  Entry* entry = c.find_string(key, wrong);
+  if (wrong) return;
+  reply_string(c, entry);
+  if (!entry) return;
+  if (persist && entry->has_expiry()) {
+    c.keyspace.set_expiry(c.db, entry, c.hash_of(key), kNoExpiry);
+    c.announce(key, "persist", EventClass::generic, Type::string);
+    c.effects.replace({"PERSIST", key});
+  } else if (expiry && at_ms <= c.now_ms) {
+    c.remove(key);
+    c.effects.replace({"DEL", key});
+  } else if (expiry) {
+    c.keyspace.set_expiry(c.db, entry, c.hash_of(key), at_ms);
+    c.announce(key, "expire", EventClass::generic, Type::string);
+    if (c.effects.wanted()) c.effects.replace({"PEXPIREAT", key, std::to_string(at_ms)});
+  }
+}
+
+// ---- several keys ----
+
+void mget(Call& c) {
+  auto keys = c.args.rest();
+  c.reply.array(static_cast<int64_t>(keys.size()));
+  for (size_t i = 0; i < keys.size(); i++) {
+    if (i % 16 == 0) c.prefetch(keys.subspan(i));
+    Entry* entry = c.find(keys[i]);
+    reply_string(c, entry && entry->type() == Type::string ? entry : nullptr);
+  }
+}
+
+bool pairs_are_whole(Call& c) {
+  if (c.args.size() % 2 == 1) return true;
+  c.reply.error("ERR wrong number of arguments for '" + c.command->full_name + "' command");
+  return false;
+}
+
+void put_pairs(Call& c) {
+  auto pairs = c.args.rest();
+  for (size_t i = 0; i + 1 < pairs.size(); i += 2) {
+    if (i % 32 == 0) c.prefetch(pairs.subspan(i), 2);
+    c.put_string(pairs[i], pairs[i + 1], "set", kNoExpiry);
+  }
+}
+
+void mset(Call& c) {
+  if (!pairs_are_whole(c)) return;
+  put_pairs(c);
+  c.reply.ok();
+}
+
+void msetnx(Call& c) {
+  if (!pairs_are_whole(c)) return;
+  for (size_t i = 1; i < c.args.size(); i += 2)
+    if (c.find_for_write(c.args[i])) return c.reply.integer(0);
+  put_pairs(c);
+  c.reply.integer(1);
+}
+
+// ---- parts of a string ----
+
+void strlen(Call& c) {
+  bool wrong;
+  Entry* entry = c.find_string(c.args[1], wrong);
+  if (!wrong) c.reply.integer(entry ? static_cast<int64_t>(string_length(*entry)) : 0);
+}
+
+void getrange(Call& c) {
+  Bytes key = c.args.bytes();
+  int64_t start = c.args.integer(), end = c.args.integer();
+  if (!c.args.done()) return;
+  bool wrong;
+  Entry* entry = c.find_string(key, wrong);
+  if (wrong) return;
+  if (!entry) return c.reply.bulk("");
+  char scratch[24];
+  Bytes all = string_bytes(*entry, scratch);
+  int64_t size = static_cast<int64_t>(all.size());
+  if (start < 0 && end < 0 && start > end) return c.reply.bulk("");
+  if (start < 0) start = std::max<int64_t>(0, start + size);
+  if (end < 0) end = std::max<int64_t>(0, end + size);
+  end = std::min(end, size - 1);
+  if (start > end || size == 0) return c.reply.bulk("");
+  c.reply.bulk(all.substr(static_cast<size_t>(start), static_cast<size_t>(end - start + 1)));
+}
+
+void append(Call& c) {
+  Bytes key = c.args[1], tail = c.args[2];
+  bool wrong;
+  Entry* entry = c.find_string(key, wrong, true);
+  if (wrong) return;
+  if (!entry) {
+    c.put_string(key, tail, "append", kNoExpiry);
+    return c.reply.integer(static_cast<int64_t>(tail.size()));
+  }
+  size_t old = string_length(*entry);
+  if (!string_size_allowed(c, old, tail.size())) return;
+  edit_string(c, key, entry, old + tail.size(), "append",
+              [&](char* data) { std::memcpy(data + old, tail.data(), tail.size()); });
+  c.reply.integer(static_cast<int64_t>(old + tail.size()));
+}
+
+void setrange(Call& c) {
+  Bytes key = c.args.bytes();
+  int64_t offset = c.args.integer();
+  Bytes part = c.args.bytes();
+  if (!c.args.done()) return;
+  if (offset < 0) return c.reply.error("ERR offset is out of range");
+  bool wrong;
+  Entry* entry = c.find_string(key, wrong, true);
+  if (wrong) return;
+  size_t old = entry ? string_length(*entry) : 0;
+  if (part.empty()) return c.reply.integer(static_cast<int64_t>(old));
+  size_t from = static_cast<size_t>(offset);
+  if (!string_size_allowed(c, from, part.size())) return;
+  size_t size = std::max(old, from + part.size());
+  edit_string(c, key, entry, size, "setrange",
+              [&](char* data) { std::memcpy(data + from, part.data(), part.size()); });
+  c.reply.integer(static_cast<int64_t>(size));
+}
+
+// ---- counters ----
+
+void add_to(Call& c, Bytes key, int64_t delta, Bytes event) {
+  bool wrong;
+  Entry* entry = c.find_string(key, wrong, true);
+  if (wrong) return;
+  int64_t value = 0;
+  if (entry && entry->encoding() == kStringInt) {
+    value = static_cast<int64_t>(entry->object().word);
+  } else if (entry) {
+    char scratch[24];
+    auto parsed = parse_int64(string_bytes(*entry, scratch));
+    if (!parsed) return c.reply.error(Args::kNotInteger);
+    value = *parsed;
+  }
+  if (__builtin_add_overflow(value, delta, &value))
+    return c.reply.error("ERR increment or decrement would overflow");
+  if (entry && entry->encoding() == kStringInt) {
+    entry->set_object(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value)));
+    c.announce(key, event, EventClass::string, Type::string);
+  } else {
+    c.put(key, Value(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value))), event, EventClass::string,
+          Keyspace::kKeepTtl);
+  }
+  c.reply.integer(value);
+}
+
+void incr(Call& c) { add_to(c, c.args[1], 1, "incrby"); }
+void decr(Call& c) { add_to(c, c.args[1], -1, "decrby"); }
+
+void incrby(Call& c) {
+  Bytes key = c.args.bytes();
+  int64_t delta = c.args.integer();
+  if (c.args.done()) add_to(c, key, delta, "incrby");
+}
+
+void decrby(Call& c) {
+  Bytes key = c.args.bytes();
+  int64_t delta = c.args.integer();
+  if (!c.args.done()) return;
+  if (delta == INT64_MIN) return c.reply.error("ERR decrement would overflow");
+  add_to(c, key, -delta, "decrby");
+}
+
+void incrbyfloat(Call& c) {
+  Bytes key = c.args[1];
+  bool wrong;
+  Entry* entry = c.find_string(key, wrong, true);
+  if (wrong) return;
+  char scratch[24];
+  auto value = entry ? parse_long_double(string_bytes(*entry, scratch)) : std::optional<long double>(0);
+  auto delta = parse_long_double(c.args[2]);
+  if (!value || !delta) return c.reply.error(Args::kNotFloat);
+  long double sum = *value + *delta;
+  if (std::isnan(sum) || std::isinf(sum)) return c.reply.error("ERR increment would produce NaN or Infinity");
+  std::string text = format_long_double(sum);
+  c.put_string(key, text, "incrbyfloat", Keyspace::kKeepTtl, false);
+  c.effects.replace({"SET", key, text, "KEEPTTL"});
+  c.reply.bulk(text);
+}
+
+constexpr CommandRow kRows[] = {
+    {"get", get},           {"set", set},           {"setnx", setnx},       {"setex", setex},
+    {"psetex", psetex},     {"getset", getset},     {"getdel", getdel},     {"delifeq", delifeq},
+    {"getex", getex},       {"mget", mget},         {"mset", mset},         {"msetnx", msetnx},
+    {"strlen", strlen},     {"getrange", getrange}, {"substr", getrange},   {"append", append},
+    {"setrange", setrange}, {"incr", incr},         {"decr", decr},         {"incrby", incrby},
+    {"decrby", decrby},     {"incrbyfloat", incrbyfloat},
+};
+
+}  // namespace
+
+void add_string_commands(CommandRegistry& registry) { registry.add(kRows); }
+
+}  // namespace vitrine

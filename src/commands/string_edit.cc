@@ -1,0 +1,28 @@
+#include "commands/string_edit.h"
+
+namespace vitrine {
+
+bool string_size_allowed(Call& c, size_t offset, size_t length) {
+  constexpr size_t kMost = size_t{512} * 1024 * 1024;
+  if (offset <= kMost && length <= kMost && offset + length <= kMost) return true;
+  c.reply.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+  return false;
+}
+
+char* open_blob(Call& c, Bytes key, Entry* entry, size_t size) {
+  if (entry && entry->encoding() == kStringBlob) {
+    Object o = entry->object();
+    Blob* blob = Blob::resized(o.as<Blob>(), size);
+    entry->set_object(Object::of(Type::string, kStringBlob, blob));
+    return blob->data();
+  }
+  char scratch[24];
+  Bytes old = entry ? string_bytes(*entry, scratch) : Bytes{};
+  Blob* blob = Blob::create(size);
+  std::memcpy(blob->data(), old.data(), old.size());
+  std::memset(blob->data() + old.size(), 0, size - old.size());
+  c.keyspace.put(c.db, key, c.hash_of(key), Value(Object::of(Type::string, kStringBlob, blob)), Keyspace::kKeepTtl);
+  return blob->data();
+}
+
+}  // namespace vitrine

@@ -1,0 +1,40 @@
+#include "engine/scan_args.h"
+
+#include "base/numbers.h"
+
+namespace vitrine {
+
+bool read_scan_args(Call& c, ScanKind kind, ScanArgs& args) {
+  Bytes cursor = c.args.bytes();
+  auto parsed = parse_uint64(cursor);
+  if (!parsed) return c.args.fail("ERR invalid cursor"), false;
+  args.cursor = *parsed;
+  while (c.args.more()) {
+    if (c.args.accept("COUNT", 1)) {
+      int64_t count = c.args.integer();
+      if (!c.args.failed() && count < 1) c.args.fail();
+      args.count = static_cast<size_t>(count);
+    } else if (c.args.accept("MATCH", 1)) {
+      args.pattern = c.args.bytes();
+      args.has_pattern = args.pattern != "*";
+    } else if (kind == ScanKind::keys && c.args.accept("TYPE", 1)) {
+      args.type = to_lower(c.args.bytes());
+      args.has_type = true;
+    } else if (kind == ScanKind::hash && c.args.accept("NOVALUES")) {
+      args.values = false;
+    } else if (kind == ScanKind::zset && c.args.accept("NOSCORES")) {
+      args.values = false;
+    } else {
+      c.args.fail();
+    }
+  }
+  return c.args.done();
+}
+
+void reply_scan_cursor(Call& c, uint64_t cursor) {
+  char text[24];
+  c.reply.array(2);
+  c.reply.bulk({text, format_uint64(text, cursor)});
+}
+
+}  // namespace vitrine

@@ -1,0 +1,206 @@
+#include "server/client_connection.h"
+
+#include <sys/epoll.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "io/socket.h"
+#include "server/client_server.h"
+
+namespace vitrine {
+
+ClientConnection::ClientConnection(ClientServer& server, int fd, std::string address, std::string local_address,
+                                   bool unix_socket)
+    : server_(server), fd_(fd), address_(std::move(address)), local_address_(std::move(local_address)),
+      unix_socket_(unix_socket), session_(&server.sessions().open(this, server.loop().wall_ms())) {
+  server_.loop().watch(fd_, EPOLLIN, this);
+}
+
+ClientConnection::~ClientConnection() {
+  server_.loop().forget(fd_);
+  server_.session_ending(*session_);
+  server_.sessions().close(session_->id);
+  release_input();
+  Fd closes(fd_);
+}
+
+void ClientConnection::on_ready(uint32_t events) {
+  if (events & EPOLLOUT) schedule_flush();
+  if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) read_input();
+}
+
+void ClientConnection::reserve_input(size_t bytes) {
+  if (bytes <= input_capacity_) return;
+  input_capacity_ = memory::good_size(bytes);
+  input_ = static_cast<char*>(memory::reallocate(input_, input_capacity_));
+}
+
+void ClientConnection::release_input() {
+  memory::release(input_);
+  input_ = nullptr;
+  input_size_ = input_capacity_ = 0;
+}
+
+void ClientConnection::read_input() {
+  if (session_->doomed || session_->close_after_reply) return end();
+  Bytes data;
+  net::IoResult got;
+  if (input_size_ == 0) {
+    auto shared = server_.read_buffer();
+    got = net::read_some(fd_, shared.data(), shared.size());
+    if (got.status == net::Io::ok) data = {shared.data(), got.bytes};
+  } else {
+    // Behind the part of a command that is already here; a large argument is read to its final size at once.
+    size_t wanted = parser_.bytes_wanted() > input_size_ ? parser_.bytes_wanted() : 0;
+    size_t step = std::min<size_t>(std::max(wanted, input_size_ + ClientServer::kReadBytes), input_size_ * 2 + (8u << 20));
+    reserve_input(std::max(step, input_size_ + 4096));
+    got = net::read_some(fd_, input_ + input_size_, input_capacity_ - input_size_);
+    if (got.status == net::Io::ok) data = {input_, input_size_ + got.bytes};
+  }
+  if (got.status == net::Io::would_block) return;
+  if (got.status != net::Io::ok) return end();
+  bytes_read_ += got.bytes;
+  server_.stats.bytes_read += got.bytes;
+  session_->last_active_ms = server_.loop().wall_ms();
+  size_t consumed = process(data);
+  keep(data.substr(consumed));
+  if (input_size_ > static_cast<size_t>(server_.client_options().query_buffer_limit_bytes)) {
+    log(LogLevel::warning, "Closing client that reached max query buffer length: id=%llu addr=%s",
+                static_cast<unsigned long long>(session_->id), address_.c_str());
+    server_.stats.query_buffer_limit_disconnections++;
+    end();
+  }
+}
+
+// Keeps what was not consumed: moves it to the front of the connection's own buffer.
+void ClientConnection::keep(Bytes rest) {
+  if (rest.empty()) return release_input();
+  if (rest.data() >= input_ && rest.data() < input_ + input_capacity_) {
+    if (rest.data() != input_) std::memmove(input_, rest.data(), rest.size());
+  } else {
+    reserve_input(std::max(rest.size(), parser_.bytes_wanted() < (1u << 20) ? parser_.bytes_wanted() : 0));
+    std::memcpy(input_, rest.data(), rest.size());
+  }
+  input_size_ = rest.size();
+}
+
+void ClientConnection::process_waiting() {
+  if (session_->doomed || session_->parked || session_->paused || input_size_ == 0 || processing_) return;
+  Bytes data{input_, input_size_};
+  size_t consumed = process(data);
+  keep(data.substr(consumed));
+}
+
+// Parses and runs whole commands; returns the bytes consumed.
+size_t ClientConnection::process(Bytes data) {
+  processing_ = true;
+  size_t consumed = 0;
+  while (!session_->parked && !session_->paused && !session_->doomed && !session_->close_after_reply) {
+    size_t before = consumed;
+    if (!run_batch(data, consumed)) break;
+    if (consumed == before) break;
+  }
+  processing_ = false;
+  if (!session_->out.empty() || session_->doomed || session_->close_after_reply) schedule_flush();
+  return consumed;
+}
+
+// One batch; false when the commands behind it must wait (or none will ever come).
+bool ClientConnection::run_batch(Bytes data, size_t& consumed) {
+  CommandBatch& batch = server_.batch();
+  batch.clear();
+  RespParser::Limits limits;
+  limits.max_bulk_bytes = server_.client_options().max_bulk_bytes;
+  limits.authenticated = session_->authenticated || server_.open_to_all();
+  size_t start = consumed;
+  consumed += parser_.parse(data.substr(start), limits, batch);
+
+  constexpr size_t kAhead = 16;
+  std::array<std::span<const Bytes>, kAhead> commands;
+  std::array<Prepared, kAhead> prepared;
+  Dispatcher& dispatcher = server_.dispatcher();
+  for (size_t i = 0; i < batch.size(); i += kAhead) {
+    size_t n = std::min(kAhead, batch.size() - i);
+    for (size_t j = 0; j < n; j++) commands[j] = batch[i + j];
+    if (n > 1) dispatcher.prepare({commands.data(), n}, prepared.data());
+    else prepared[0] = dispatcher.prepare(commands[0]);
+    for (size_t j = 0; j < n; j++) {
+      auto outcome = dispatcher.run(*session_, prepared[j]);
+      bool stop = outcome != Dispatcher::Outcome::done || session_->doomed || session_->close_after_reply;
+      if (!stop && !over_output_limit()) continue;
+      size_t next = i + j + (outcome == Dispatcher::Outcome::held ? 0 : 1);
+      if (next < batch.size() || outcome == Dispatcher::Outcome::held || parser_.midway()) {
+        consumed = start + batch.begin_offset(next);
+        parser_.restart();
+      }
+      return false;
+    }
+  }
+  if (!parser_.error().empty()) {
+    on_protocol_error();
+    return false;
+  }
+  return !batch.empty();
+}
+
+void ClientConnection::on_protocol_error() {
+  session_->reply.error("ERR Protocol error: " + std::string(parser_.error()));
+  session_->close_after_reply = true;
+  server_.stats.protocol_errors++;
+  log(LogLevel::verbose, "Protocol error (%s) from client: id=%llu addr=%s", std::string(parser_.error()).c_str(),
+              static_cast<unsigned long long>(session_->id), address_.c_str());
+}
+
+// True when the client was cut off because it takes its replies too slowly.
+bool ClientConnection::over_output_limit() {
+  const OutputBufferLimit& limit = server_.client_options().output_normal;
+  if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return false;
+  size_t held = session_->out.capacity();
+  bool hard = limit.hard_bytes && held >= limit.hard_bytes;
+  bool soft = limit.soft_bytes && held >= limit.soft_bytes;
+  if (!soft) session_->soft_limit_since_ms = 0;
+  else if (!session_->soft_limit_since_ms) session_->soft_limit_since_ms = server_.loop().wall_ms();
+  bool soft_over = soft && server_.loop().wall_ms() - session_->soft_limit_since_ms > limit.soft_s * 1000;
+  if (!hard && !soft_over) return false;
+  log(LogLevel::warning, "Client id=%llu addr=%s closed for overcoming of output buffer limits.",
+              static_cast<unsigned long long>(session_->id), address_.c_str());
+  server_.stats.output_limit_disconnections++;
+  end();
+  return true;
+}
+
+void ClientConnection::schedule_flush() { server_.add_to_flush(*this); }
+
+void ClientConnection::resume() {
+  server_.add_to_resume(*this);
+  schedule_flush();
+}
+
+bool ClientConnection::flush() {
+  OutputBuffer& out = session_->out;
+  while (!session_->doomed && !out.empty()) {
+    iovec pieces[64];
+    int n = out.pieces(pieces, 64);
+    net::IoResult sent = net::write_some(fd_, std::span<const iovec>(pieces, static_cast<size_t>(n)));
+    if (sent.status == net::Io::would_block) {
+      if (!write_blocked_) server_.loop().modify(fd_, EPOLLIN | EPOLLOUT);
+      write_blocked_ = true;
+      return !over_output_limit();
+    }
+    if (sent.status != net::Io::ok) return false;
+    bytes_written_ += sent.bytes;
+    server_.stats.bytes_written += sent.bytes;
+    out.consume(sent.bytes);
+  }
+  if (session_->doomed || session_->close_after_reply) return false;
+  if (write_blocked_) server_.loop().modify(fd_, EPOLLIN);
+  write_blocked_ = false;
+  session_->soft_limit_since_ms = 0;
+  return true;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,72 @@
+// ClientConnection: one client's byte stream and its session: reads, parses whole batches, runs them, sends replies.
+//
+// Input is read into a buffer shared by all connections and parsed there; only what is left of a command that has not
+// arrived whole is kept in a buffer of the connection's own. So an idle client holds neither input nor output memory.
+//
+// A connection whose command waits (parked for a key, held by CLIENT PAUSE) keeps the commands behind it unparsed until
+// resume().
+#pragma once
+
+#include <memory>
+
+#include "engine/dispatcher.h"
+#include "io/event_loop.h"
+#include "wire/resp_parser.h"
+
+namespace vitrine {
+
+class ClientServer;
+
+class ClientConnection final : public Watcher, public Peer {
+ public:
+  ClientConnection(ClientServer& server, int fd, std::string address, std::string local_address, bool unix_socket);
+  ~ClientConnection();
+
+  Session& session() { return *session_; }
+
+  void on_ready(uint32_t events) override;
+  // Sends what is pending; false when the connection has ended and must be destroyed.
+  bool flush();
+  // Goes on with input that waited. Called at the end of a turn.
+  void process_waiting();
+
+  // Peer
+  std::string address() const override { return address_; }
+  std::string local_address() const override { return local_address_; }
+  int descriptor() const override { return fd_; }
+  size_t input_bytes() const override { return input_size_; }
+  size_t input_capacity() const override { return input_capacity_; }
+  uint64_t bytes_read() const override { return bytes_read_; }
+  uint64_t bytes_written() const override { return bytes_written_; }
+  bool is_unix_socket() const override { return unix_socket_; }
+  void schedule_flush() override;
+  void resume() override;
+
+  // Set while the connection stands in the server's lists of this turn.
+  bool in_flush_list = false, in_resume_list = false;
+
+ private:
+  void read_input();
+  size_t process(Bytes data);
+  bool run_batch(Bytes data, size_t& consumed);
+  void keep(Bytes rest);
+  void reserve_input(size_t bytes);
+  void release_input();
+  void on_protocol_error();
+  bool over_output_limit();
+  void end() { session_->doomed = true, schedule_flush(); }
+
+  ClientServer& server_;
+  const int fd_;
+  const std::string address_, local_address_;
+  const bool unix_socket_;
+  Session* session_;
+  RespParser parser_;
+  char* input_ = nullptr;      // unconsumed bytes, the first is the first of a command
+  size_t input_size_ = 0, input_capacity_ = 0;
+  uint64_t bytes_read_ = 0, bytes_written_ = 0;
+  bool write_blocked_ = false;
+  bool processing_ = false;
+};
+
+}  // namespace vitrine

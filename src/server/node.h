@@ -1,0 +1,74 @@
+// Node: one server, with every part it is made of. Several can live in one process.
+//
+// The constructor (server/build.cc) builds bottom-up, the destructor destroys top-down; turn() is one pass of the event
+// loop, in an order written once (server/turn.cc). Nobody includes this room.
+#pragma once
+
+#include <memory>
+
+#include "base/settings.h"
+#include "engine/client_options.h"
+#include "engine/dispatcher.h"
+#include "engine/observe_options.h"
+#include "io/event_loop.h"
+#include "io/network_options.h"
+#include "io/workers.h"
+#include "server/client_server.h"
+#include "server/process_options.h"
+#include "store/keyspace.h"
+#include "store/memory_options.h"
+
+namespace vitrine {
+
+struct NodeOptions {
+  NetworkOptions network;
+  ClientOptions clients;
+  MemoryOptions memory;
+  Keyspace::Options keyspace;
+  ObserveOptions observe;
+  ProcessOptions process;
+  Dispatcher::Options dispatch;
+};
+
+class Node {
+ public:
+  // `options` were read from the configuration; they and `settings` (whose rows point into them) outlive the node.
+  Node(NodeOptions& options, Settings& settings, const Clock& clock);
+  ~Node();
+
+  // One turn of the loop: waits at most until the next thing is due.
+  void turn();
+  // Turns until stop() was called.
+  void run();
+  void stop() { stopping_ = true; }
+  bool stopping() const { return stopping_; }
+
+  ClientServer& clients() { return clients_; }
+  EventLoop& loop() { return loop_; }
+  Dispatcher& dispatcher() { return dispatcher_; }
+  Keyspace& keyspace() { return keyspace_; }
+  Workers& workers() { return workers_; }
+
+ private:
+  int sleep_ms() const;
+  void reclaim_expired();
+  void release_pause();
+  void tend();
+
+  NodeOptions& options_;
+  Settings& settings_;
+  EventLoop loop_;
+  Workers workers_;
+  Keyspace keyspace_;
+  Sessions sessions_;
+  CommandRegistry registry_;
+  Waiters waiters_;
+  WatchTable watches_;
+  Dispatcher dispatcher_;
+  ClientServer clients_;
+  bool stopping_ = false;
+  bool expiry_backlog_ = false;
+  int64_t next_tend_ms_ = 0;
+};
+
+}  // namespace vitrine

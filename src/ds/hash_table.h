@@ -31,6 +31,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 #include "base/random.h"
 
 namespace vitrine {
@@ -160,7 +161,7 @@ class HashTable {
   }
 
   // First stage of a batched lookup: fetch the bucket. Second: fetch what its matching words point to.
-  void prefetch_bucket(uint64_t hash) const { __builtin_prefetch(bucket_at(index_of(hash))); }
+  void prefetch_bucket(uint64_t hash) const { vitrine::prefetch(bucket_at(index_of(hash))); }
   void prefetch_words(uint64_t hash) const {
     Bucket* bucket = bucket_at(index_of(hash));
     for (unsigned m = bucket->matches(table_detail::tag_of(hash)); m; m &= m - 1)

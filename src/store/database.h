@@ -18,7 +18,7 @@ class Database {
   struct Policy {
     static Entry* entry(Word w) { return reinterpret_cast<Entry*>(w); }
     static uint64_t hash(Word w) { return hash_bytes(entry(w)->key()); }
-    static void prefetch(Word w) { __builtin_prefetch(entry(w)); }
+    static void prefetch(Word w) { vitrine::prefetch(entry(w)); }
   };
   using Table = HashTable<Policy>;
 

@@ -4,9 +4,9 @@
 
 namespace vitrine {
 
-namespace {
+uint64_t ns_per_tick_fixed = 0x66666666;  // 2.5 GHz until measured
 
-double ns_per_tick = 0.4;
+namespace {
 
 uint64_t monotonic_ns() {
   timespec t;
@@ -21,10 +21,11 @@ void calibrate_ticks() {
   timespec pause{0, 10'000'000};
   nanosleep(&pause, nullptr);
   uint64_t elapsed = monotonic_ns() - ns, counted = ticks() - start;
-  if (counted) ns_per_tick = static_cast<double>(elapsed) / static_cast<double>(counted);
+  if (counted) ns_per_tick_fixed = static_cast<uint64_t>((static_cast<unsigned __int128>(elapsed) << 32) / counted);
 }
 
-uint64_t ticks_to_ns(uint64_t t) { return static_cast<uint64_t>(static_cast<double>(t) * ns_per_tick); }
-uint64_t ns_to_ticks(uint64_t ns) { return static_cast<uint64_t>(static_cast<double>(ns) / ns_per_tick); }
+uint64_t ns_to_ticks(uint64_t ns) {
+  return static_cast<uint64_t>((static_cast<unsigned __int128>(ns) << 32) / ns_per_tick_fixed);
+}
 
 }  // namespace vitrine

@@ -164,8 +164,9 @@ class HashTable {
   void prefetch_bucket(uint64_t hash) const { vitrine::prefetch(bucket_at(index_of(hash))); }
   void prefetch_words(uint64_t hash) const {
     Bucket* bucket = bucket_at(index_of(hash));
-    for (unsigned m = bucket->matches(table_detail::tag_of(hash)); m; m &= m - 1)
-      Policy::prefetch(table_detail::load_word(bucket->word(std::countr_zero(m))));
+    unsigned m = bucket->matches(table_detail::tag_of(hash));
+    if (m == 0 && bucket->overflowed) prefetch(bucket->overflow());
+    for (; m; m &= m - 1) Policy::prefetch(table_detail::load_word(bucket->word(std::countr_zero(m))));
   }
 
   // Calls `visit(word)` for the words of one bucket and returns the next cursor, 0 after the last. A word present from

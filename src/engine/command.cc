@@ -16,16 +16,20 @@ constexpr size_t kLongestName = 64;
 Bytes lowered(Bytes name, char (&buffer)[kLongestName]) {
   if (name.size() > kLongestName) return {};
   for (size_t i = 0; i < name.size(); i++) {
-    char c = name[i];
-    buffer[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    unsigned char c = static_cast<unsigned char>(name[i]);
+    buffer[i] = static_cast<char>(c | (static_cast<unsigned char>(c - 'A') < 26) << 5);
   }
   return {buffer, name.size()};
 }
 
+// Of the length and the first eight and last eight bytes: enough to tell command names apart.
 uint64_t name_hash(Bytes lower) {
-  uint64_t h = 1469598103934665603ull;
-  for (char c : lower) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return h ^ (h >> 29);
+  uint64_t head = 0, tail = 0;
+  size_t n = lower.size() < 8 ? lower.size() : 8;
+  std::memcpy(&head, lower.data(), n);
+  std::memcpy(&tail, lower.data() + lower.size() - n, n);
+  uint64_t h = (head ^ (tail * 0x9e3779b97f4a7c15ull) ^ lower.size()) * 0xd6e8feb86659fd93ull;
+  return h ^ (h >> 32);
 }
 
 }  // namespace
@@ -61,6 +65,7 @@ Command* CommandRegistry::make(Bytes full_name) {
   command->flags = info->flags;
   command->arity = info->arity;
   command->first_key = info->first_key;
+  command->guarded = full_name.starts_with("debug");
   commands_.push_back(std::move(command));
   Command* made = commands_.back().get();
   if (parent) {
@@ -103,7 +108,7 @@ Command* CommandRegistry::find(Bytes name) const {
   Bytes lower = lowered(name, buffer);
   if (lower.empty() || slots_.empty()) return nullptr;
   for (size_t i = name_hash(lower) & (slots_.size() - 1); slots_[i]; i = (i + 1) & (slots_.size() - 1))
-    if (slots_[i]->name == lower) return slots_[i];
+    if (same_bytes(slots_[i]->name, lower)) return slots_[i];
   return nullptr;
 }
 

@@ -43,6 +43,7 @@ struct Command {
   uint64_t flags = 0;
   int arity = 0;
   int first_key = 0;
+  bool guarded = false;                      // DEBUG: allowed only where the configuration says so
 
   struct Stats {
     uint64_t calls = 0, rejected = 0, failed = 0;

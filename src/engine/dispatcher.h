@@ -70,6 +70,8 @@ class Dispatcher {
   void prepare(std::span<const std::span<const Bytes>> commands, Prepared* out) const;
 
   Outcome run(Session& session, const Prepared& prepared);
+  // A batch begins: time is counted from now.
+  void begin_batch() { last_stamp_ = 0; }
   // Runs what was fed meanwhile (timers, unblocked sessions); run() does it by itself.
   void serve_waiters();
   // Runs a command as part of the unit under way, without gates or waiters (EXEC; later scripts).
@@ -115,6 +117,7 @@ class Dispatcher {
   bool refuse_for_memory(Session& session, const Prepared& p);
   bool must_hold(Session& session, const Prepared& p);
   bool queue_in_transaction(Session& session, const Prepared& p);
+  bool passes_freely(const Session& session, const Prepared& p) const;
   bool refused(Session& session, const Prepared& p);
   void note_refusal(Session& session, const Prepared& p);
   void execute(Session& session, Command* command, std::span<const Bytes> argv, uint64_t hash, Bytes key, bool nested,
@@ -135,6 +138,7 @@ class Dispatcher {
   bool pause_writes_only_ = false;
   std::vector<SessionId> held_;
   bool serving_ = false;
+  uint64_t last_stamp_ = 0;   // when the last command of this batch ended, in ticks; 0: none yet
   std::span<const Bytes> in_hand_;
   const Session* session_in_hand_ = nullptr;
 };

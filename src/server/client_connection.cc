@@ -119,10 +119,11 @@ bool ClientConnection::run_batch(Bytes data, size_t& consumed) {
   size_t start = consumed;
   consumed += parser_.parse(data.substr(start), limits, batch);
 
-  constexpr size_t kAhead = 16;
-  std::array<std::span<const Bytes>, kAhead> commands;
-  std::array<Prepared, kAhead> prepared;
+  constexpr size_t kAhead = ClientServer::kAhead;
+  auto& commands = server_.ahead().commands;
+  auto& prepared = server_.ahead().prepared;
   Dispatcher& dispatcher = server_.dispatcher();
+  dispatcher.begin_batch();
   for (size_t i = 0; i < batch.size(); i += kAhead) {
     size_t n = std::min(kAhead, batch.size() - i);
     for (size_t j = 0; j < n; j++) commands[j] = batch[i + j];

@@ -2,6 +2,7 @@
 // for all of them once a turn.
 #pragma once
 
+#include <array>
 #include <expected>
 #include <memory>
 #include <span>
@@ -20,6 +21,12 @@ namespace vitrine {
 class ClientServer {
  public:
   static constexpr size_t kReadBytes = 64 * 1024;
+  // Commands of a batch that are looked up, and whose memory is fetched, before the first of them runs.
+  static constexpr size_t kAhead = 64;
+  struct Ahead {
+    std::array<std::span<const Bytes>, kAhead> commands;
+    std::array<Prepared, kAhead> prepared;
+  };
   struct Stats {
     uint64_t connections = 0, rejected_connections = 0, bytes_read = 0, bytes_written = 0;
     uint64_t protocol_errors = 0, query_buffer_limit_disconnections = 0, output_limit_disconnections = 0;
@@ -52,6 +59,7 @@ class ClientServer {
   const NetworkOptions& network_options() const { return network_; }
   std::span<char> read_buffer() { return {read_buffer_.get(), kReadBytes}; }
   CommandBatch& batch() { return batch_; }
+  Ahead& ahead() { return ahead_; }
   // Told by a connection that is being destroyed.
   void session_ending(Session& session);
   void add_to_flush(ClientConnection& connection);
@@ -76,6 +84,7 @@ class ClientServer {
   std::vector<ClientConnection*> flush_list_, resume_list_;
   std::unique_ptr<char[]> read_buffer_;
   CommandBatch batch_;
+  Ahead ahead_;
 };
 
 }  // namespace vitrine

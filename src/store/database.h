@@ -64,7 +64,7 @@ class Database {
 
  private:
   Table::Position position(Bytes key, uint64_t hash) const {
-    return table_.find(hash, [key](Word w) { return Policy::entry(w)->key() == key; });
+    return table_.find(hash, [key](Word w) { return same_bytes(Policy::entry(w)->key(), key); });
   }
   void count(const Entry& e, int sign);
   void index(Entry* entry, uint64_t hash);

@@ -93,15 +93,59 @@ bool split_quoted(Bytes line, std::vector<std::string>& words) {
 size_t RespParser::parse(Bytes buffer, const Limits& limits, CommandBatch& batch) {
   start_ = 0;
   while (error_.empty() && start_ < buffer.size() && batch.size() < limits.max_batch) {
+    if (remaining_ == 0 && parse_whole(buffer, limits, batch)) continue;
     bool multibulk = remaining_ > 0 || buffer[start_] == '*';
     Step step = multibulk ? parse_multibulk(buffer, limits) : parse_inline(buffer, batch);
     if (step != Step::command) break;
     if (multibulk) yield(buffer, batch);
     start_ += at_;
     at_ = 0;
-    batch.offsets_.resize(batch.ends_.size(), start_);
+    if (batch.offsets_.size() < batch.ends_.size()) batch.offsets_.push_back(start_);
   }
   return start_;
+}
+
+namespace {
+
+// Reads "<type><digits>\r\n" with at most eight digits; null when it is anything else (or not all there).
+const char* read_short_length(const char* p, const char* end, char type, size_t& value) {
+  if (end - p < 4 || *p != type) return nullptr;
+  const char* last = end - p > 11 ? p + 9 : end - 2;
+  size_t v = static_cast<unsigned char>(*++p) - '0';
+  if (v - 1 > 8) return v == 0 && p[1] == '\r' && p[2] == '\n' ? (value = 0, p + 3) : nullptr;
+  for (p++; p <= last; p++) {
+    unsigned digit = static_cast<unsigned char>(*p) - '0';
+    if (digit > 9) break;
+    v = v * 10 + digit;
+  }
+  if (p > last || p[0] != '\r' || p[1] != '\n') return nullptr;
+  value = v;
+  return p + 2;
+}
+
+}  // namespace
+
+// The common case in one go: a well-formed command that is all there. Anything else leaves no trace and takes the
+// careful way.
+bool RespParser::parse_whole(Bytes buffer, const Limits& limits, CommandBatch& batch) {
+  const char* end = buffer.data() + buffer.size();
+  size_t count, length, had = batch.args_.size();
+  const char* p = read_short_length(buffer.data() + start_, end, '*', count);
+  if (!p || count == 0 || count > 1024 || (!limits.authenticated && count > 10)) return false;
+  size_t longest = limits.authenticated ? static_cast<size_t>(limits.max_bulk_bytes) : 16384;
+  for (; count; count--) {
+    p = read_short_length(p, end, '$', length);
+    if (!p || length > longest || static_cast<size_t>(end - p) < length + 2) {
+      batch.args_.resize(had);
+      return false;
+    }
+    batch.args_.emplace_back(p, length);
+    p += length + 2;
+  }
+  batch.ends_.push_back(static_cast<uint32_t>(batch.args_.size()));
+  start_ = static_cast<size_t>(p - buffer.data());
+  batch.offsets_.push_back(start_);
+  return true;
 }
 
 void RespParser::restart() {

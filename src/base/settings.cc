@@ -90,9 +90,7 @@ Setting& Settings::octal(Bytes name, int* target, int low, int high) {
                                 NumberForm::octal));
 }
 Setting& Settings::text(Bytes name, std::string* target) { return add(name, text_codec(target)); }
-Setting& Settings::words(Bytes name, Words* target, size_t most) {
-  return add(name, words_codec(target, most)).multi();
-}
+Setting& Settings::words(Bytes name, Words* target) { return add(name, words_codec(target)).multi(); }
 Setting& Settings::add_enumeration(Bytes name, NumberRef target, std::span<const EnumName> names) {
   return add(name, enumeration_codec(target, names, false));
 }
@@ -127,17 +125,21 @@ Refusal Settings::load_line(const ConfigLine& line) {
 }
 
 std::expected<void, ConfigError> Settings::load(std::span<const ConfigLine> lines) {
-  std::vector<const Setting*> begun;
+  std::vector<Setting*> begun;
+  std::expected<void, ConfigError> result;
   for (const ConfigLine& line : lines) {
     Setting* row = find(line.directive);
     if (row && std::find(begun.begin(), begun.end(), row) == begun.end()) {
       begun.push_back(row);
       row->codec_->begin_load();
     }
-    if (Refusal refusal = load_line(line); !refusal.empty())
-      return std::unexpected(ConfigError{line.file, line.number, line.text, refusal});
+    if (Refusal refusal = load_line(line); !refusal.empty()) {
+      result = std::unexpected(ConfigError{line.file, line.number, line.text, refusal});
+      break;
+    }
   }
-  return {};
+  for (Setting* row : begun) row->codec_->end_load();
+  return result;
 }
 
 std::vector<std::pair<std::string, std::string>> Settings::get(std::span<const Bytes> patterns) const {
@@ -218,13 +220,12 @@ std::string Settings::rewritten(Bytes old_text) const {
   ConfigRewriter rewriter(old_text);
   for (const auto& row : rows_) {
     if (row->flags_ & Setting::kNotRewritten) continue;
-    bool changed = !row->is_default();
     std::vector<ConfigRewriter::Line> lines;
+    const Words& usual = row->default_lines_;
     for (std::string& line : row->codec_->lines()) {
-      // Of a setting with several lines only those that say something new need to be there.
-      const Words& usual = row->default_lines_;
-      bool is_usual = usual.size() > 1 && std::find(usual.begin(), usual.end(), line) != usual.end();
-      lines.push_back({std::move(line), changed && !is_usual});
+      bool needed = row->codec_->lines_are_independent() ? std::find(usual.begin(), usual.end(), line) == usual.end()
+                                                         : !row->is_default();
+      lines.push_back({std::move(line), needed});
     }
     rewriter.put(row->names_, lines);
   }

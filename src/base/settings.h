@@ -37,14 +37,19 @@ class SettingCodec {
  public:
   virtual ~SettingCodec() = default;
   virtual Refusal assign(std::span<const std::string> words) = 0;
-  // Told before the first line of a file that speaks of it: settings whose lines add up forget their default.
+  // Told before the first line that speaks of it when a file is loaded, and after the whole: settings whose lines add
+  // up forget their default.
   virtual void begin_load() {}
+  virtual void end_load() {}
   // As CONFIG GET shows it.
   virtual std::string format() const = 0;
   // Words for assign() that bring exactly this value back.
   virtual Words save() const { return {format()}; }
   // What CONFIG REWRITE writes after the name, a line each.
   virtual Words lines() const { return {format()}; }
+  // Whether each of several lines stands for itself (a class of clients each), so that those that say the usual may
+  // be left out; otherwise they only make sense together (save points).
+  virtual bool lines_are_independent() const { return false; }
 };
 
 // A reference to an integer of any width.
@@ -144,11 +149,12 @@ class Settings {
   Setting& octal(Bytes name, int* target, int low, int high);
   Setting& text(Bytes name, std::string* target);
   // A list of words: no word if empty.
-  Setting& words(Bytes name, Words* target, size_t most = SIZE_MAX);
+  Setting& words(Bytes name, Words* target);
+  // An enumeration, or an int.
   template <class E>
   Setting& enumeration(Bytes name, E* target, std::span<const EnumName> names) {
-    static_assert(std::is_enum_v<E>);
-    return add_enumeration(name, NumberRef::of(reinterpret_cast<std::underlying_type_t<E>*>(target)), names);
+    static_assert(std::is_enum_v<E> || std::is_same_v<E, int>);
+    return add_enumeration(name, {target, sizeof(E), true}, names);
   }
   // Several names at once, or-ed; the name of value 0 stands alone.
   Setting& enumeration_flags(Bytes name, int* target, std::span<const EnumName> names);

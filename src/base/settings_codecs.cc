@@ -145,9 +145,8 @@ class TextCodec : public SettingCodec {
 
 class WordsCodec : public SettingCodec {
  public:
-  WordsCodec(Words* target, size_t most) : target_(target), most_(most) {}
+  explicit WordsCodec(Words* target) : target_(target) {}
   Refusal assign(std::span<const std::string> words) override {
-    if (words.size() > most_) return "Too many arguments specified.";
     target_->assign(words.begin(), words.end());
     if (target_->size() == 1 && target_->front().empty()) target_->clear();
     return {};
@@ -166,7 +165,6 @@ class WordsCodec : public SettingCodec {
 
  private:
   Words* target_;
-  size_t most_;
 };
 
 class EnumerationCodec : public SettingCodec {
@@ -230,8 +228,8 @@ std::unique_ptr<SettingCodec> number_codec(NumberRef target, uint64_t low, uint6
   return std::make_unique<NumberCodec>(target, low, high, form);
 }
 std::unique_ptr<SettingCodec> text_codec(std::string* target) { return std::make_unique<TextCodec>(target); }
-std::unique_ptr<SettingCodec> words_codec(Words* target, size_t most) {
-  return std::make_unique<WordsCodec>(target, most);
+std::unique_ptr<SettingCodec> words_codec(Words* target) {
+  return std::make_unique<WordsCodec>(target);
 }
 std::unique_ptr<SettingCodec> enumeration_codec(NumberRef target, std::span<const EnumName> names, bool flags) {
   return std::make_unique<EnumerationCodec>(target, names, flags);

@@ -38,7 +38,9 @@ class SettingsTest : public testing::Test {
     settings.memory_or_percent("share", &o.share, -100, INT64_MAX);
     settings.octal("mode", &o.mode, 0, 0777);
     settings.text("secret", &o.secret).sensitive();
-    settings.words("bind", &o.bind, 3);
+    settings.words("bind", &o.bind).validate([this] {
+      return Refusal(o.bind.size() > 3 ? "Too many bind addresses specified." : "");
+    });
     settings.enumeration("colour", &o.colour, kColours);
     settings.enumeration_flags("flags", &o.flags, kFlags);
     settings.integer("fixed", &o.fixed, 0, 9).immutable();

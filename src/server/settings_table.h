@@ -6,11 +6,11 @@
 #pragma once
 
 #include "base/settings.h"
+#include "store/keyspace.h"
 
 namespace vitrine {
 
 struct ClientOptions;
-struct EncodingLimits;
 struct LaterOptions;
 struct LogOptions;
 struct MemoryOptions;
@@ -20,14 +20,8 @@ struct ProcessOptions;
 
 void register_network_settings(Settings& settings, NetworkOptions& options);
 void register_client_settings(Settings& settings, ClientOptions& options);
-// `lfu`, `lfu_log_factor`, `lfu_decay_time` and `databases` live in Keyspace::Options. `lfu` follows maxmemory-policy.
-struct KeyspaceTargets {
-  int* databases;
-  bool* lfu;
-  int64_t* lfu_log_factor;
-  int64_t* lfu_decay_time;
-};
-void register_memory_settings(Settings& settings, MemoryOptions& options, KeyspaceTargets keyspace);
+// The keyspace's `lfu` follows maxmemory-policy.
+void register_memory_settings(Settings& settings, MemoryOptions& options, Keyspace::Options& keyspace);
 void register_encoding_settings(Settings& settings, EncodingLimits& limits);
 void register_observe_settings(Settings& settings, ObserveOptions& options);
 void register_log_settings(Settings& settings, LogOptions& options);

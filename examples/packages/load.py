@@ -5,8 +5,8 @@ import sys
 
 from package_index import dump, records
 
-HASH_FIELDS = ('version', 'section', 'priority', 'installed_kb', 'download_bytes', 'maintainer', 'architecture', 'source',
-               'homepage', 'description', 'depends')
+HASH_FIELDS = ('version', 'section', 'priority', 'installed_kb', 'download_bytes', 'maintainer', 'architecture',
+               'source', 'homepage', 'description', 'depends')
 
 
 def encode(*args):

@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""Asks the loaded package index real questions, through redis-cli: examples/packages/questions.py [-p PORT] [NAME...]"""
+"""Asks the loaded package index real questions, through redis-cli.
+
+  examples/packages/questions.py [-p PORT] [NAME...]
+"""
 
 import argparse
 import subprocess
@@ -12,7 +15,8 @@ QUESTIONS = {
                       ['ZINTERSTORE answer:games 2 by:installed section:games WEIGHTS 1 0', 'EXPIRE answer:games 60',
                        'ZRANGE answer:games 0 9 REV WITHSCORES']),
     'largest_database': ('Which five packages of the section database are the largest, by SORT over the hashes?',
-                         ['SORT section:database BY pkg:*->installed_kb DESC LIMIT 0 5 GET # GET pkg:*->installed_kb']),
+                         ['SORT section:database BY pkg:*->installed_kb DESC LIMIT 0 5 '
+                          'GET # GET pkg:*->installed_kb']),
     'huge': ('Which packages take more than a gigabyte?', ['ZRANGE by:installed (1048576 +inf BYSCORE']),
     'tiny': ('How many downloads are under 4 kB?', ['ZCOUNT by:download -inf (4096']),
     'smallest': ('Which downloads come right after the first hundred, by size?',

@@ -80,7 +80,8 @@ def expected(ix):
         'games_with_sdl': [str(len(arcade))],
         'maintainers': ix.top(count(lambda p: [p['maintainer']]), 3),
         'begins_with': sorted(n for n in listed if n.startswith('redis')),
-        'redis_tools': [str(tools.get(f, '')) for f in ('section', 'priority', 'installed_kb', 'nothing', 'description')],
+        'redis_tools': [str(tools.get(f, '')) for f in
+                        ('section', 'priority', 'installed_kb', 'nothing', 'description')],
         'rank_of_bash': [str(by_installed[::-1].index((ix.by_name['bash']['installed_kb'], b'bash')))],
         'is_needed': [str(int('zlib1g' in ix.by_name.get(n, {}).get('needs', ()))) for n in ('git', 'vim', 'bash')],
         'position': [str(listed.index('bash'))],
@@ -146,7 +147,8 @@ def parser_itself(_client, _ix):
     """The reader of the index, on what its fields may look like."""
     if relations('libc6 (>= 2.34), perl:any | python3 [amd64],') != {'libc6', 'perl', 'python3'}:
         return 'relations: not the names'
-    if tags('role::program, use::{chatting, viewing}, x::y') != {'role::program', 'use::chatting', 'use::viewing', 'x::y'}:
+    written_out = {'role::program', 'use::chatting', 'use::viewing', 'x::y'}
+    if tags('role::program, use::{chatting, viewing}, x::y') != written_out:
         return 'tags: not the names'
     return None
 

@@ -79,6 +79,8 @@ class Dispatcher {
 
   // Called when memory is over its limit: makes room; false: could not. Null while there is no limit.
   std::function<bool()> make_room;
+  // Told when RESET or the session's end stops a MONITOR.
+  std::function<void(Session&)> on_stop_monitoring;
   Thresholds thresholds;
 
   void observe_calls(CallObserver* observer) { observers_.push_back(observer); }

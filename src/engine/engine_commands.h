@@ -6,6 +6,8 @@ namespace vitrine {
 class CommandRegistry;
 class Dispatcher;
 
+void add_session_commands(CommandRegistry& registry, Dispatcher& dispatcher);
+void add_client_commands(CommandRegistry& registry, Dispatcher& dispatcher);
 void add_transaction_commands(CommandRegistry& registry, Dispatcher& dispatcher);
 
 }  // namespace vitrine

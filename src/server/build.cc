@@ -13,6 +13,8 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_lcs_command(registry);
   add_generic_commands(registry);
   add_expiry_commands(registry);
+  add_session_commands(registry, dispatcher);
+  add_client_commands(registry, dispatcher);
   add_transaction_commands(registry, dispatcher);
 }
 

@@ -1,0 +1,143 @@
+// PING, ECHO, SELECT, AUTH, HELLO, RESET, QUIT: a session about itself.
+#include "base/numbers.h"
+#include "engine/dispatcher.h"
+#include "engine/engine_commands.h"
+#include "engine/session_words.h"
+
+namespace vitrine {
+
+namespace {
+
+void ping(Call& c) {
+  if (c.args.size() > 2) return c.reply.error("ERR wrong number of arguments for 'ping' command");
+  c.args.size() == 2 ? c.reply.bulk(c.args[1]) : c.reply.raw("+PONG\r\n");
+}
+
+void echo(Call& c) { c.reply.bulk(c.args[1]); }
+
+void select(Call& c) {
+  int64_t db = c.args.integer("ERR value is not an integer or out of range");
+  if (!c.args.done()) return;
+  if (db < 0 || db >= c.keyspace.databases()) return c.reply.error("ERR DB index is out of range");
+  c.session.db = static_cast<int>(db);
+  c.reply.ok();
+}
+
+void quit(Call& c) {
+  c.reply.ok();
+  c.session.close_after_reply = true;
+}
+
+// ---- who is this? ----
+
+constexpr Bytes kWrongPassword = "WRONGPASS invalid username-password pair or user is disabled.";
+
+bool same_secret(Bytes a, Bytes b) {
+  // Takes as long for a wrong first byte as for a wrong last one.
+  unsigned difference = a.size() != b.size();
+  for (size_t i = 0; i < a.size(); i++) difference |= static_cast<unsigned>(a[i] ^ (i < b.size() ? b[i] : ~a[i]));
+  return difference == 0;
+}
+
+bool authenticate(Session& session, const Dispatcher& dispatcher, Bytes user, Bytes password) {
+  const std::string& secret = dispatcher.options().requirepass;
+  if (user != "default" || (!secret.empty() && !same_secret(password, secret))) return false;
+  session.authenticated = true;
+  session.user = "default";
+  return true;
+}
+
+void auth(Call& c, Dispatcher& dispatcher) {
+  if (c.args.size() > 3) return c.reply.error(Args::kSyntaxError);
+  bool named = c.args.size() == 3;
+  if (!named && dispatcher.options().requirepass.empty())
+    return c.reply.error(
+        "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+        "configuration is correct?");
+  if (!authenticate(c.session, dispatcher, named ? c.args[1] : Bytes("default"), c.args[named ? 2 : 1]))
+    return c.reply.error(kWrongPassword);
+  c.reply.ok();
+}
+
+void reply_hello(Call& c) {
+  c.reply.map(7);
+  c.reply.bulk("server");
+  c.reply.bulk("redis");
+  c.reply.bulk("version");
+  c.reply.bulk(kRedisVersion);
+  c.reply.bulk("proto");
+  c.reply.integer(c.reply.protocol());
+  c.reply.bulk("id");
+  c.reply.integer(static_cast<int64_t>(c.session.id));
+  c.reply.bulk("mode");
+  c.reply.bulk("standalone");
+  c.reply.bulk("role");
+  c.reply.bulk("master");
+  c.reply.bulk("modules");
+  c.reply.array(0);
+}
+
+void hello(Call& c, Dispatcher& dispatcher) {
+  int64_t protocol = c.reply.protocol();
+  if (c.args.more()) {
+    protocol = c.args.integer("ERR Protocol version is not an integer or out of range");
+    if (c.args.failed()) return;
+    if (protocol < 2 || protocol > 3) return c.reply.error("NOPROTO unsupported protocol version");
+  }
+  bool named = false, with_auth = false;
+  Bytes name, user, password;
+  while (c.args.more()) {
+    if (c.args.accept("AUTH", 2)) {
+      with_auth = true, user = c.args.bytes(), password = c.args.bytes();
+    } else if (c.args.accept("SETNAME", 1)) {
+      named = true, name = c.args.bytes();
+    } else {
+      c.args.fail_formatted("ERR Syntax error in HELLO option '" + std::string(c.args.peek()) + "'");
+    }
+  }
+  if (!c.args.done()) return;
+  if (with_auth && !authenticate(c.session, dispatcher, user, password)) return c.reply.error(kWrongPassword);
+  if (!c.session.authenticated && !dispatcher.options().requirepass.empty())
+    return c.reply.error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
+        "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
+  if (named) {
+    if (!is_printable_word(name))
+      return c.reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
+    c.session.name = name;
+  }
+  c.reply.set_protocol(static_cast<int>(protocol));
+  reply_hello(c);
+}
+
+void reset(Call& c, Dispatcher& dispatcher) {
+  Session& s = c.session;
+  discard_transaction(s, dispatcher.watches());
+  s.db = 0;
+  s.name.clear();
+  s.no_evict = s.no_touch = false;
+  s.reply_mode = ReplyMode::on;
+  s.reply.set_protocol(2);
+  s.authenticated = dispatcher.options().requirepass.empty();
+  s.user = "default";
+  if (s.monitoring && dispatcher.on_stop_monitoring) dispatcher.on_stop_monitoring(s);
+  c.reply.simple("RESET");
+}
+
+}  // namespace
+
+bool is_printable_word(Bytes text) {
+  for (char ch : text)
+    if (ch < '!' || ch > '~') return false;
+  return true;
+}
+
+void add_session_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
+  static constexpr CommandRow kRows[] = {{"ping", ping}, {"echo", echo}, {"select", select}, {"quit", quit}};
+  registry.add(kRows);
+  registry.add("auth", [&](Call& c) { auth(c, dispatcher); });
+  registry.add("hello", [&](Call& c) { hello(c, dispatcher); });
+  registry.add("reset", [&](Call& c) { reset(c, dispatcher); });
+}
+
+}  // namespace vitrine

@@ -8,7 +8,7 @@
 
 namespace vitrine {
 
-Dispatcher::Dispatcher(const Options& options, CommandRegistry& registry, Keyspace& keyspace, Sessions& sessions,
+Dispatcher::Dispatcher(Options options, CommandRegistry& registry, Keyspace& keyspace, Sessions& sessions,
                        Waiters& waiters, WatchTable& watches)
     : options_(options), registry_(registry), keyspace_(keyspace), sessions_(sessions), waiters_(waiters),
       watches_(watches) {}
@@ -76,14 +76,14 @@ bool Dispatcher::refuse_arity(Session& session, const Prepared& p) {
 }
 
 bool Dispatcher::refuse_unauthenticated(Session& session, const Prepared& p) {
-  if (session.authenticated || options_.requirepass.empty() || (p.command->flags & kNoAuth)) return false;
+  if (session.authenticated || open_to_all() || (p.command->flags & kNoAuth)) return false;
   session.reply.error("NOAUTH Authentication required.");
   return true;
 }
 
 bool Dispatcher::refuse_protected(Session& session, const Prepared& p) {
-  if (!p.command->guarded || options_.enable_debug_command) return false;
-  if (options_.debug_for_local_only && session.peer &&
+  if (!p.command->guarded || options_.debug_command == Allowance::yes) return false;
+  if (options_.debug_command == Allowance::local && session.peer &&
       (session.peer->is_unix_socket() || session.peer->address().starts_with("127.") ||
        session.peer->address().starts_with("[::1]")))
     return false;
@@ -229,7 +229,7 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   if (!nested) last_stamp_ = end;
   command->stats.calls++;
   command->stats.ticks += duration;
-  if (options_.latency_tracking) {
+  if (options_.observe.latency_tracking) {
     if (!command->stats.histogram) command->stats.histogram = std::make_unique<LatencyHistogram>();
     command->stats.histogram->record(ticks_to_ns(duration));
   }

@@ -9,8 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "base/settings.h"
 #include "engine/call.h"
+#include "engine/client_options.h"
 #include "engine/command.h"
+#include "engine/observe_options.h"
 #include "engine/transaction.h"
 
 namespace vitrine {
@@ -36,10 +39,11 @@ class CallObserver {
 
 class Dispatcher {
  public:
+  // What it reads of the rooms' options; they outlive it.
   struct Options {
-    std::string requirepass;
-    bool latency_tracking = true;
-    bool enable_debug_command = false, debug_for_local_only = false;
+    const ClientOptions& clients;
+    const ObserveOptions& observe;
+    const Allowance& debug_command;
   };
   struct Stats {
     uint64_t commands = 0;
@@ -62,7 +66,7 @@ class Dispatcher {
     held,     // not run at all, because of CLIENT PAUSE: to be offered again
   };
 
-  Dispatcher(const Options& options, CommandRegistry& registry, Keyspace& keyspace, Sessions& sessions,
+  Dispatcher(Options options, CommandRegistry& registry, Keyspace& keyspace, Sessions& sessions,
              Waiters& waiters, WatchTable& watches);
 
   Prepared prepare(std::span<const Bytes> argv) const;
@@ -105,6 +109,8 @@ class Dispatcher {
   Waiters& waiters() { return waiters_; }
   WatchTable& watches() { return watches_; }
   const Options& options() const { return options_; }
+  // False while a password is set: sessions begin unauthenticated.
+  bool open_to_all() const { return options_.clients.password.empty(); }
   // The command on the stack, for a crash report; null when none.
   std::span<const Bytes> in_hand() const { return in_hand_; }
   const Session* session_in_hand() const { return session_in_hand_; }
@@ -127,7 +133,7 @@ class Dispatcher {
   void count_error(Bytes code);
   void finish_reply(Session& session, OutputBuffer::Mark before);
 
-  const Options& options_;
+  const Options options_;
   CommandRegistry& registry_;
   Keyspace& keyspace_;
   Sessions& sessions_;

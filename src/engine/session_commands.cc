@@ -40,7 +40,7 @@ bool same_secret(Bytes a, Bytes b) {
 }
 
 bool authenticate(Session& session, const Dispatcher& dispatcher, Bytes user, Bytes password) {
-  const std::string& secret = dispatcher.options().requirepass;
+  const std::string& secret = dispatcher.options().clients.password;
   if (user != "default" || (!secret.empty() && !same_secret(password, secret))) return false;
   session.authenticated = true;
   session.user = "default";
@@ -50,7 +50,7 @@ bool authenticate(Session& session, const Dispatcher& dispatcher, Bytes user, By
 void auth(Call& c, Dispatcher& dispatcher) {
   if (c.args.size() > 3) return c.reply.error(Args::kSyntaxError);
   bool named = c.args.size() == 3;
-  if (!named && dispatcher.options().requirepass.empty())
+  if (!named && dispatcher.open_to_all())
     return c.reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
         "configuration is correct?");
@@ -97,7 +97,7 @@ void hello(Call& c, Dispatcher& dispatcher) {
   }
   if (!c.args.done()) return;
   if (with_auth && !authenticate(c.session, dispatcher, user, password)) return c.reply.error(kWrongPassword);
-  if (!c.session.authenticated && !dispatcher.options().requirepass.empty())
+  if (!c.session.authenticated && !dispatcher.open_to_all())
     return c.reply.error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
         "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
@@ -118,7 +118,7 @@ void reset(Call& c, Dispatcher& dispatcher) {
   s.no_evict = s.no_touch = false;
   s.reply_mode = ReplyMode::on;
   s.reply.set_protocol(2);
-  s.authenticated = dispatcher.options().requirepass.empty();
+  s.authenticated = dispatcher.open_to_all();
   s.user = "default";
   if (s.monitoring && dispatcher.on_stop_monitoring) dispatcher.on_stop_monitoring(s);
   c.reply.simple("RESET");

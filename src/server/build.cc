@@ -1,8 +1,9 @@
 // The only file that names every part: what a node is made of, bottom-up.
-#include "base/memory.h"
+#include "base/ticks.h"
 #include "commands/families.h"
 #include "engine/engine_commands.h"
 #include "server/node.h"
+#include "server/server_commands.h"
 
 namespace vitrine {
 
@@ -24,14 +25,48 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
     : options_(options), settings_(settings), loop_(clock), workers_(options.process.background_cpus),
       keyspace_(options.keyspace, loop_.wall_ms(), hash_seed ^ static_cast<uint64_t>(loop_.wall_us())),
       waiters_(keyspace_), watches_(keyspace_, sessions_),
-      dispatcher_(options.dispatch, registry_, keyspace_, sessions_, waiters_, watches_),
+      dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_, waiters_, watches_),
       clients_(loop_, dispatcher_, options.network, options.clients) {
   keyspace_.set_background([this](std::function<void()> work) {
     workers_.submit(Workers::Kind::lazy_free, std::move(work));
   });
   add_all_commands(registry_, dispatcher_);
+  add_config_commands(registry_, settings, options.config_file, [this] { reset_stats(); });
+  add_shutdown_command(registry_, *this);
+  apply_settings();
 }
 
 Node::~Node() = default;
+
+// What must happen at once when a setting changes; most are simply read where they are used.
+void Node::apply_settings() {
+  auto listen_anew = [this] {
+    clients_.stop_listening();
+    auto listening = clients_.listen();
+    return listening ? Refusal() : Refusal(listening.error());
+  };
+  for (const char* name : {"port", "bind"}) settings_.find(name)->apply(listen_anew);
+  auto thresholds = [this] {
+    auto above = [](int64_t limit) { return limit < 0 ? UINT64_MAX : static_cast<uint64_t>(limit); };
+    const ObserveOptions& o = options_.observe;
+    dispatcher_.thresholds.slow_ticks =
+        o.slower_than_us < 0 ? UINT64_MAX : ns_to_ticks(static_cast<uint64_t>(o.slower_than_us) * 1000);
+    dispatcher_.thresholds.request_bytes = above(o.request_larger_than_bytes);
+    dispatcher_.thresholds.reply_bytes = above(o.reply_larger_than_bytes);
+    return Refusal();
+  };
+  for (const char* name : {"slowlog-log-slower-than", "commandlog-request-larger-than", "commandlog-reply-larger-than"})
+    settings_.find(name)->apply(thresholds);
+  thresholds();
+  for (const auto& [from, to] : options_.process.renamed_commands) registry_.rename(from, to);
+}
+
+void Node::reset_stats() {
+  dispatcher_.reset_stats();
+  uint64_t changes = keyspace_.stats().changes;
+  keyspace_.stats() = {};
+  keyspace_.stats().changes = changes;
+  clients_.stats = {};
+}
 
 }  // namespace vitrine

@@ -49,7 +49,7 @@ class ClientServer {
   void tend();
 
   // False while a password is set: clients begin unauthenticated.
-  bool open_to_all() const { return clients_.password.empty(); }
+  bool open_to_all() const { return dispatcher_.open_to_all(); }
 
   size_t connected() const { return connections_.size(); }
   EventLoop& loop() { return loop_; }

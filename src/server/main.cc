@@ -1,27 +1,26 @@
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <string>
+#include <vector>
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/ticks.h"
-#include "server/node.h"
+#include "server/start.h"
 
 int main(int argc, char** argv) {
   using namespace vitrine;
+  switch (asked(argc, argv)) {
+    case Asked::version: return print_version(), 0;
+    case Asked::help: return print_help(), 0;
+    case Asked::serve: break;
+  }
   memory::register_thread();
   calibrate_ticks();
   NodeOptions options;
-  for (int i = 1; i + 1 < argc; i++)
-    if (!std::strcmp(argv[i], "--port")) options.network.port = std::atoi(argv[i + 1]);
   Settings settings;
-  SystemClock clock;
-  Node node(options, settings, clock);
-  auto listening = node.clients().listen();
-  if (!listening) {
-    log(LogLevel::warning, "%s", listening.error().c_str());
+  register_all_settings(settings, options);
+  if (auto read = read_configuration(argc, argv, settings, options); !read) {
+    std::fputs(read.error().c_str(), stderr);
     return 1;
   }
-  log(LogLevel::notice, "Ready to accept connections tcp");
-  node.run();
+  return serve(argc, argv, settings, options);
 }

@@ -14,6 +14,7 @@
 #include "io/network_options.h"
 #include "io/workers.h"
 #include "server/client_server.h"
+#include "server/later_options.h"
 #include "server/process_options.h"
 #include "store/keyspace.h"
 #include "store/memory_options.h"
@@ -27,7 +28,8 @@ struct NodeOptions {
   Keyspace::Options keyspace;
   ObserveOptions observe;
   ProcessOptions process;
-  Dispatcher::Options dispatch;
+  LaterOptions later;
+  std::string config_file;       // absolute; empty: started without one
 };
 
 class Node {
@@ -50,6 +52,8 @@ class Node {
   Workers& workers() { return workers_; }
 
  private:
+  void apply_settings();
+  void reset_stats();
   int sleep_ms() const;
   void reclaim_expired();
   void release_pause();

@@ -1,0 +1,18 @@
+// Commands that steer the server as a whole, bound at registration to what they steer.
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace vitrine {
+
+class CommandRegistry;
+class Settings;
+class Node;
+
+// `file`: where CONFIG REWRITE writes; empty: nowhere.
+void add_config_commands(CommandRegistry& registry, Settings& settings, const std::string& file,
+                         std::function<void()> reset_stats);
+void add_shutdown_command(CommandRegistry& registry, Node& node);
+
+}  // namespace vitrine

@@ -1,0 +1,25 @@
+// From a command line to a running node: `vitrine-server [CONFIG_FILE|-] [--setting value ...]`.
+#pragma once
+
+#include <expected>
+
+#include "base/settings.h"
+#include "server/node.h"
+
+namespace vitrine {
+
+enum class Asked { serve, version, help };
+
+// What the command line asks for; `serve` unless --version or --help stand first.
+Asked asked(int argc, char** argv);
+void print_version();
+void print_help();
+
+// Adds every row of the house to `settings`.
+void register_all_settings(Settings& settings, NodeOptions& options);
+// Reads the configuration file and the command line. On a mistake the text that Redis prints on standard error.
+std::expected<void, std::string> read_configuration(int argc, char** argv, Settings& settings, NodeOptions& options);
+// Runs a node until it is told to stop; the process' exit status.
+int serve(int argc, char** argv, Settings& settings, NodeOptions& options);
+
+}  // namespace vitrine

@@ -4,14 +4,11 @@
 // unspecified start and never goes back: deadlines and durations use it. Nothing here allocates or fails.
 //
 // The virtual calls cost some 25 ns each; the hot path reads the moment that EventLoop caches once per turn, and
-// stamps single commands with ticks.
+// stamps single commands with base/ticks.h.
 #pragma once
 
 #include <cstdint>
 #include <ctime>
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
 
 namespace vitrine {
 
@@ -56,35 +53,6 @@ class ManualClock final : public Clock {
  private:
   int64_t wall_us_;
   int64_t monotonic_ns_ = 1'000'000'000;
-};
-
-// The processor's own counter: the cheapest stamp there is (some 8 ns). Meaningful only as a difference between two
-// stamps, made into nanoseconds by TickScale.
-inline uint64_t ticks_now() {
-#if defined(__x86_64__)
-  return __rdtsc();
-#elif defined(__aarch64__)
-  uint64_t value;
-  asm volatile("mrs %0, cntvct_el0" : "=r"(value));
-  return value;
-#else
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return uint64_t(t.tv_sec) * 1000000000 + t.tv_nsec;
-#endif
-}
-
-// How long a tick is. Measured once, in some 2 ms, against the monotonic clock (better than 0.1 %). REQUIRES: a
-// counter of constant rate, which every processor of the last fifteen years has.
-class TickScale {
- public:
-  TickScale();
-  int64_t ns(uint64_t ticks) const { return static_cast<int64_t>((static_cast<unsigned __int128>(ticks) * mult_) >> 32); }
-  int64_t us(uint64_t ticks) const { return ns(ticks) / 1000; }
-  uint64_t ticks_of_ns(int64_t ns) const { return (static_cast<unsigned __int128>(ns) << 32) / mult_; }
-
- private:
-  uint64_t mult_;  // nanoseconds per tick, times 2^32
 };
 
 // Processor time used so far.

@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <grp.h>
 #include <memory>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -41,14 +43,21 @@ std::expected<Resolved, Failure> resolve(const std::string& host, int port, bool
   return Resolved(list, &freeaddrinfo);
 }
 
-std::expected<Fd, Failure> open_socket(const addrinfo& address) {
-  Fd fd(socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+#ifndef IPPROTO_MPTCP
+constexpr int IPPROTO_MPTCP = 262;
+#endif
+
+std::expected<Fd, Failure> open_socket(const addrinfo& address, bool multipath = false) {
+  constexpr int kType = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  Fd fd;
+  if (multipath) fd.reset(socket(address.ai_family, kType, IPPROTO_MPTCP));
+  if (!fd) fd.reset(socket(address.ai_family, kType, 0));
   if (!fd) return std::unexpected(failure("socket", errno));
   return fd;
 }
 
 std::expected<Fd, Failure> listen_at(const addrinfo& address, const ListenOptions& options) {
-  auto fd = open_socket(address);
+  auto fd = open_socket(address, options.multipath);
   if (!fd) return fd;
   int raw = fd->get();
   int on = 1;
@@ -86,8 +95,6 @@ bool is_protocol_missing(int code) {
 }  // namespace
 
 Listening listen_tcp(std::span<const std::string> addresses, int port, const ListenOptions& options) {
-  static const std::string kEverywhere[] = {"*", "-::*"};
-  if (addresses.empty()) addresses = kEverywhere;
   Listening result;
   for (const std::string& address : addresses) {
     bool optional = address.starts_with('-');
@@ -131,19 +138,46 @@ void remove_unix_socket(const std::string& path) {
   if (lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) unlink(path.c_str());
 }
 
-std::expected<Listener, std::string> listen_unix(const std::string& path, unsigned permissions,
-                                                 const ListenOptions& options) {
-  auto address = unix_address(path);
+namespace {
+
+// The number of a group given by name or number.
+std::expected<gid_t, std::string> find_group(const std::string& name) {
+  if (name.find_first_not_of("0123456789") == std::string::npos)
+    return static_cast<gid_t>(std::strtoul(name.c_str(), nullptr, 10));
+  char buffer[16384];
+  group entry{};
+  group* found = nullptr;
+  if (getgrnam_r(name.c_str(), &entry, buffer, sizeof buffer, &found) != 0 || !found)
+    return std::unexpected("no such group: " + name);
+  return entry.gr_gid;
+}
+
+// Before listening, that is before anybody can connect.
+std::expected<void, std::string> set_owner(const UnixFile& file) {
+  const char* path = file.path.c_str();
+  if (!file.group.empty()) {
+    auto gid = find_group(file.group);
+    if (!gid) return std::unexpected(gid.error());
+    if (chown(path, static_cast<uid_t>(-1), *gid) != 0) return std::unexpected(failure("chown", errno).text);
+  }
+  if (file.permissions && chmod(path, file.permissions) != 0) return std::unexpected(failure("chmod", errno).text);
+  return {};
+}
+
+}  // namespace
+
+std::expected<Listener, std::string> listen_unix(const UnixFile& file, const ListenOptions& options) {
+  auto address = unix_address(file.path);
   if (!address) return std::unexpected(address.error());
   Fd fd = unix_socket();
   if (!fd) return std::unexpected(failure("socket", errno).text);
-  remove_unix_socket(path);
+  remove_unix_socket(file.path);
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
     return std::unexpected(failure("bind", errno).text);
-  // Before anybody can connect.
-  if (permissions && chmod(path.c_str(), permissions) != 0) return std::unexpected(failure("chmod", errno).text);
+  auto owned = set_owner(file);
+  if (!owned) return std::unexpected(owned.error());
   if (listen(fd.get(), options.backlog) != 0) return std::unexpected(failure("listen", errno).text);
-  return Listener{std::move(fd), path, 0, true};
+  return Listener{std::move(fd), file.path, 0, true};
 }
 
 std::string backlog_warning(int backlog) {

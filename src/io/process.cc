@@ -96,19 +96,13 @@ void Title::set(Bytes title) {
 
 namespace {
 
-// The highest soft limit the system grants, from `wanted` down to `floor`.
-rlim_t raise_files(rlim_t wanted, rlim_t floor, rlimit& limit, int* error) {
-  for (rlim_t best = wanted; best > floor; best -= std::min<rlim_t>(best - floor, 16)) {
-    rlimit attempt{best, std::max(limit.rlim_max, best)};
-    if (setrlimit(RLIMIT_NOFILE, &attempt) == 0) return best;
-    *error = errno;
-    if (limit.rlim_max > floor && limit.rlim_max < best) {
-      // The hard limit is always granted.
-      attempt = {limit.rlim_max, limit.rlim_max};
-      if (setrlimit(RLIMIT_NOFILE, &attempt) == 0) return limit.rlim_max;
-    }
-  }
-  return floor;
+// What the system grants of `wanted`: all, or what the hard limit allows. `error` says why not all.
+rlim_t raise_files(rlim_t wanted, const rlimit& limit, int* error) {
+  rlimit all{wanted, std::max(limit.rlim_max, wanted)};
+  if (setrlimit(RLIMIT_NOFILE, &all) == 0) return wanted;
+  *error = errno;
+  rlimit most{std::min(limit.rlim_max, wanted), limit.rlim_max};
+  return setrlimit(RLIMIT_NOFILE, &most) == 0 ? most.rlim_cur : limit.rlim_cur;
 }
 
 }  // namespace
@@ -127,7 +121,7 @@ OpenFiles adjust_open_files(int maxclients) {
   if (limit.rlim_cur >= wanted) return result;
   rlim_t before = limit.rlim_cur;
   int error = 0;
-  rlim_t now = raise_files(wanted, before, limit, &error);
+  rlim_t now = raise_files(wanted, limit, &error);
   if (now >= wanted) {
     say(false, "Increased maximum number of open files to " + std::to_string(wanted) + " (it was originally set to " +
                    std::to_string(before) + ").");
@@ -151,7 +145,7 @@ OpenFiles adjust_open_files(int maxclients) {
   return result;
 }
 
-Supervision join_supervisor(Supervised wanted) {
+Supervisor join_supervisor(Supervised wanted) {
   bool upstart = std::getenv("UPSTART_JOB"), systemd = std::getenv("NOTIFY_SOCKET");
   if (wanted == Supervised::automatic)
     wanted = upstart ? Supervised::upstart : systemd ? Supervised::systemd : Supervised::no;

@@ -1,6 +1,6 @@
 // What the process is to its machine: background running, its title, its limits, its supervisor, its signals, facts.
 //
-// Warnings and errors come back as texts ready for the log; nothing here writes a log or ends the process, except
+// Warnings and errors come back as texts ready for the log; nothing here writes the log or ends the process, except
 // daemonize() (the parent leaves) and the second SIGINT of Signals.
 #pragma once
 
@@ -58,11 +58,11 @@ OpenFiles adjust_open_files(int maxclients);
 enum class Supervised : uint8_t { no, automatic, systemd, upstart };
 // Resolves `automatic` by the environment, checks that the supervisor named is really there ("" or why not), and
 // tells upstart that we run (by stopping ourselves once, as its `expect stop` wants).
-struct Supervision {
+struct Supervisor {
   Supervised by = Supervised::no;
   std::string problem;
 };
-Supervision join_supervisor(Supervised wanted);
+Supervisor join_supervisor(Supervised wanted);
 // "READY=1\n", "STATUS=...\n", "STOPPING=1\n", "RELOADING=1\nMONOTONIC_USEC=...\n": to the socket that NOTIFY_SOCKET
 // names. False when there is none or it does not answer.
 bool notify_systemd(Bytes state);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "io/process.h"
 
 namespace vitrine::process {
@@ -20,8 +21,7 @@ void on_end_signal(int signal) {
   int saved_errno = errno;
   int before = 0;
   if (!requested_signal.compare_exchange_strong(before, signal) && signal == SIGINT) {
-    constexpr char kText[] = "Interrupted again: exiting at once.\n";
-    [[maybe_unused]] ssize_t n = write(STDOUT_FILENO, kText, sizeof kText - 1);
+    the_log().write_from_signal("Received SIGINT again: exiting at once");
     _exit(1);
   }
   uint64_t one = 1;

@@ -49,8 +49,9 @@ struct Listener {
 
 struct ListenOptions {
   int backlog = 511;
-  int keepalive_s = 300;  // 0: none; accepted sockets inherit it
-  uint32_t mark = 0;      // SO_MARK, 0: none
+  int keepalive_s = 300;   // 0: none; accepted sockets inherit it
+  uint32_t mark = 0;       // SO_MARK, 0: none
+  bool multipath = false;  // Multipath TCP; plain TCP where the kernel has none
 };
 
 struct Listening {
@@ -61,13 +62,17 @@ struct Listening {
 
 // Listens on every address of a `bind` setting: names or addresses, "*" for all of IPv4, "::*" for all of IPv6. A
 // leading '-' lets an address be missing on this machine; a protocol that the machine does not speak is skipped
-// always; an address in use always fails. No address at all means "* -::*". Port 0 takes any free port.
+// always; an address in use always fails. Port 0 takes any free port.
 Listening listen_tcp(std::span<const std::string> addresses, int port, const ListenOptions& options);
 
-// Replaces a socket file left behind, but never a file that is not a socket. `permissions` 0: as umask has it. The
-// file stays when the listener is closed: remove_unix_socket is the owner's last act.
-std::expected<Listener, std::string> listen_unix(const std::string& path, unsigned permissions,
-                                                 const ListenOptions& options);
+struct UnixFile {
+  std::string path;
+  unsigned permissions = 0;  // 0: as umask has it
+  std::string group;         // name or number; empty: the process' own
+};
+// Replaces a socket file left behind, but never a file that is not a socket. The file stays when the listener is
+// closed: remove_unix_socket is the owner's last act.
+std::expected<Listener, std::string> listen_unix(const UnixFile& file, const ListenOptions& options);
 void remove_unix_socket(const std::string& path);
 
 // A line for the log when the kernel will cut the backlog down; else empty.

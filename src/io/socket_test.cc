@@ -11,17 +11,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "io/testing.h"
+
 namespace vitrine::net {
 namespace {
 
-struct Folder {
-  std::string path;
-  Folder() {
-    char name[] = "/tmp/vitrine-socket-XXXXXX";
-    path = mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-};
+using testing_words::Folder;
+
 
 bool wait_for(int fd, short events) {
   pollfd p{fd, events, 0};
@@ -77,7 +73,8 @@ TEST(Socket, TcpCarriesBytesAndNamesBothEnds) {
   iovec pieces[3] = {{const_cast<char*>("hel"), 3}, {nullptr, 0}, {const_cast<char*>("lo"), 2}};
   size_t sent = 0;
   while (sent < 5) {
-    IoResult w = sent == 0 ? write_some(line.client.get(), pieces) : write_some(line.client.get(), Bytes("hello").substr(sent));
+    int fd = line.client.get();
+    IoResult w = sent == 0 ? write_some(fd, pieces) : write_some(fd, Bytes("hello").substr(sent));
     ASSERT_EQ(w.status, Io::ok);
     sent += w.bytes;
   }
@@ -150,12 +147,12 @@ TEST(Socket, SpeaksIpv6) {
   EXPECT_EQ(get_int(line.server.get(), IPPROTO_TCP, TCP_NODELAY), 1);
 }
 
-TEST(Listen, TheDefaultIsBothProtocolsOnOnePort) {
+TEST(Listen, BothProtocolsShareOnePort) {
   Listening first = listen_on({"*"});
   ASSERT_EQ(first.listeners.size(), 1u);
   int port = first.listeners[0].port;
   first.listeners.clear();
-  Listening both = listen_tcp({}, port, {});
+  Listening both = listen_on({"*", "-::*"}, port);
   EXPECT_FALSE(both.failed);
   EXPECT_EQ(both.listeners.size(), has_ipv6() ? 2u : 1u);
   EXPECT_EQ(both.listeners[0].host, "*");
@@ -164,6 +161,21 @@ TEST(Listen, TheDefaultIsBothProtocolsOnOnePort) {
     EXPECT_TRUE(connect_tcp("::1", port).has_value());
   }
   EXPECT_TRUE(connect_tcp("127.0.0.1", port).has_value());
+}
+
+TEST(Listen, NoAddressesMeansNowhere) {
+  Listening nowhere = listen_on({}, 1);
+  EXPECT_FALSE(nowhere.failed);
+  EXPECT_TRUE(nowhere.listeners.empty() && nowhere.warnings.empty());
+}
+
+TEST(Listen, MultipathFallsBackToPlain) {
+  Listening l = listen_tcp(std::vector<std::string>{"127.0.0.1"}, 0, {.multipath = true});
+  ASSERT_EQ(l.listeners.size(), 1u);
+  auto client = connect_tcp("127.0.0.1", l.listeners[0].port);
+  ASSERT_TRUE(client.has_value());
+  Fd server = accept_soon(l.listeners[0].fd.get());
+  EXPECT_EQ(write_some(server.get(), "x").bytes, 1u);
 }
 
 TEST(Listen, AnAddressInUseFailsEvenWhenOptional) {
@@ -184,8 +196,8 @@ TEST(Listen, AMissingAddressFailsUnlessOptional) {
   // 192.0.2.0/24 is set aside for documentation.
   Listening hard = listen_on({"192.0.2.77"}, 7);
   EXPECT_TRUE(hard.failed);
-  EXPECT_EQ(hard.warnings.at(0),
-            "Warning: Could not create server TCP listening socket 192.0.2.77:7: bind: Cannot assign requested address");
+  EXPECT_EQ(hard.warnings.at(0), "Warning: Could not create server TCP listening socket 192.0.2.77:7: bind: "
+                                 "Cannot assign requested address");
   Listening soft = listen_on({"-192.0.2.77", "127.0.0.1"});
   EXPECT_FALSE(soft.failed);
   EXPECT_EQ(soft.listeners.size(), 1u);
@@ -199,14 +211,14 @@ TEST(Listen, AMissingAddressFailsUnlessOptional) {
 TEST(Listen, UnixSocketsHavePermissionsAndReplaceOnlySockets) {
   Folder folder;
   std::string path = folder.path + "/s";
-  auto first = listen_unix(path, 0700, {});
+  auto first = listen_unix({path, 0700, std::to_string(getgid())}, {});
   ASSERT_TRUE(first.has_value()) << first.error();
   struct stat info;
   ASSERT_EQ(stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
   EXPECT_TRUE(first->is_unix);
   first->fd.reset();  // left behind, as by a crash
-  auto second = listen_unix(path, 0, {});
+  auto second = listen_unix({path}, {});
   ASSERT_TRUE(second.has_value()) << second.error();
 
   auto client = connect_unix(path);
@@ -223,14 +235,15 @@ TEST(Listen, UnixSocketsHavePermissionsAndReplaceOnlySockets) {
 
   std::string file = folder.path + "/precious";
   close(open(file.c_str(), O_CREAT | O_WRONLY, 0600));
-  auto refused = listen_unix(file, 0, {});
+  auto refused = listen_unix({file}, {});
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error(), "bind: Address already in use");
   remove_unix_socket(file);
   EXPECT_TRUE(std::filesystem::exists(file));
-  EXPECT_EQ(listen_unix(folder.path + "/none/s", 0, {}).error(), "bind: No such file or directory");
-  EXPECT_FALSE(listen_unix(std::string(300, 'x'), 0, {}).has_value());
+  EXPECT_EQ(listen_unix({folder.path + "/none/s"}, {}).error(), "bind: No such file or directory");
+  EXPECT_FALSE(listen_unix({std::string(300, 'x')}, {}).has_value());
   EXPECT_FALSE(connect_unix(folder.path + "/nobody").has_value());
+  EXPECT_EQ(listen_unix({path, 0, "no such group"}, {}).error(), "no such group: no such group");
 }
 
 TEST(Connect, TellsOfRefusal) {

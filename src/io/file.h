@@ -1,0 +1,86 @@
+// Files: the few words that configuration, pidfile, logs and persistence need of the disk, as an interface, so that a
+// simulated disk with faults (short writes, no space, lost unsynced data) can stand in for the real one.
+//
+// What is durable: bytes of an AppendFile after sync(); a name (created, renamed, removed) after sync_folder() of its
+// folder; write_atomic() does both. Errors carry the errno and a text with the path, ready for the log.
+//
+// Threads: Files may be used by any thread. An AppendFile belongs to one thread at a time, except that sync() may run
+// on another thread beside append(): it covers what was appended before it began.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace vitrine {
+
+struct FileError {
+  int code;          // errno
+  std::string text;  // "write /var/lib/x: No space left on device"
+};
+template <typename T>
+using FileResult = std::expected<T, FileError>;
+
+// An open file that only grows at its end (or is cut back).
+class AppendFile {
+ public:
+  // Closes, without sync.
+  virtual ~AppendFile() = default;
+  // How many bytes were taken: fewer than `data` holds when the rest did not fit, and then the next append tells why.
+  virtual FileResult<size_t> append(Bytes data) = 0;
+  virtual FileResult<void> sync() = 0;
+  // Cuts the file to `bytes`; the next append continues there.
+  virtual FileResult<void> truncate(uint64_t bytes) = 0;
+  virtual uint64_t size() const = 0;
+  // As the destructor, but tells of the error that the kernel kept until now.
+  virtual FileResult<void> close() = 0;
+};
+
+class Files {
+ public:
+  static constexpr uint64_t kNoLimit = ~uint64_t{0};
+
+  virtual ~Files() = default;
+  // The whole content; error EFBIG when it holds more than `limit` bytes.
+  virtual FileResult<std::string> read_all(const std::string& path, uint64_t limit = kNoLimit) = 0;
+  // All or nothing, also across a crash: a temporary file beside it, synced, takes its name. Keeps the permissions of
+  // a file that is there; else `mode`. A symbolic link is followed, not replaced.
+  virtual FileResult<void> write_atomic(const std::string& path, Bytes content, unsigned mode = 0644) = 0;
+  // Creates the file when there is none, and continues at its end when there is.
+  virtual FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode = 0644) = 0;
+  virtual bool exists(const std::string& path) = 0;
+  virtual FileResult<uint64_t> size(const std::string& path) = 0;
+  // Removing what is not there is no error.
+  virtual FileResult<void> remove(const std::string& path) = 0;
+  // Replaces `to` when it is there.
+  virtual FileResult<void> rename(const std::string& from, const std::string& to) = 0;
+  // The names in a folder, sorted, without "." and "..".
+  virtual FileResult<std::vector<std::string>> list(const std::string& folder) = 0;
+  // One that is there already is no error.
+  virtual FileResult<void> make_folder(const std::string& path, unsigned mode = 0755) = 0;
+  virtual FileResult<void> sync_folder(const std::string& folder) = 0;
+};
+
+// The machine's own disk.
+class SystemFiles final : public Files {
+ public:
+  FileResult<std::string> read_all(const std::string& path, uint64_t limit = kNoLimit) override;
+  FileResult<void> write_atomic(const std::string& path, Bytes content, unsigned mode = 0644) override;
+  FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode = 0644) override;
+  bool exists(const std::string& path) override;
+  FileResult<uint64_t> size(const std::string& path) override;
+  FileResult<void> remove(const std::string& path) override;
+  FileResult<void> rename(const std::string& from, const std::string& to) override;
+  FileResult<std::vector<std::string>> list(const std::string& folder) override;
+  FileResult<void> make_folder(const std::string& path, unsigned mode = 0755) override;
+  FileResult<void> sync_folder(const std::string& folder) override;
+};
+
+// The folder part of a path: "." when it has none.
+std::string folder_of(const std::string& path);
+
+}  // namespace vitrine

@@ -107,8 +107,7 @@ Listening listen_tcp(std::span<const std::string> addresses, int port, const Lis
     }
     const Failure& why = fd.error();
     result.warnings.push_back("Warning: Could not create server TCP listening socket " +
-                              (host == "::*" ? "::*:" + std::to_string(port) : join_name(host, port)) + ": " +
-                              why.text);
+                              host + ":" + std::to_string(port) + ": " + why.text);
     if (is_protocol_missing(why.code) || (optional && why.code == EADDRNOTAVAIL)) continue;
     result.listeners.clear();
     result.failed = true;
@@ -152,32 +151,32 @@ std::expected<gid_t, std::string> find_group(const std::string& name) {
   return entry.gr_gid;
 }
 
-// Before listening, that is before anybody can connect.
-std::expected<void, std::string> set_owner(const UnixFile& file) {
-  const char* path = file.path.c_str();
-  if (!file.group.empty()) {
-    auto gid = find_group(file.group);
+std::expected<void, std::string> set_access(const char* path, unsigned permissions, const std::string& group_name) {
+  if (!group_name.empty()) {
+    auto gid = find_group(group_name);
     if (!gid) return std::unexpected(gid.error());
     if (chown(path, static_cast<uid_t>(-1), *gid) != 0) return std::unexpected(failure("chown", errno).text);
   }
-  if (file.permissions && chmod(path, file.permissions) != 0) return std::unexpected(failure("chmod", errno).text);
+  if (permissions && chmod(path, permissions) != 0) return std::unexpected(failure("chmod", errno).text);
   return {};
 }
 
 }  // namespace
 
-std::expected<Listener, std::string> listen_unix(const UnixFile& file, const ListenOptions& options) {
-  auto address = unix_address(file.path);
+std::expected<Listener, std::string> listen_unix(const std::string& path, unsigned permissions,
+                                                 const ListenOptions& options, const std::string& group) {
+  auto address = unix_address(path);
   if (!address) return std::unexpected(address.error());
   Fd fd = unix_socket();
   if (!fd) return std::unexpected(failure("socket", errno).text);
-  remove_unix_socket(file.path);
+  remove_unix_socket(path);
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
     return std::unexpected(failure("bind", errno).text);
-  auto owned = set_owner(file);
-  if (!owned) return std::unexpected(owned.error());
+  // Before listening, that is before anybody can connect.
+  auto access = set_access(path.c_str(), permissions, group);
+  if (!access) return std::unexpected(access.error());
   if (listen(fd.get(), options.backlog) != 0) return std::unexpected(failure("listen", errno).text);
-  return Listener{std::move(fd), file.path, 0, true};
+  return Listener{std::move(fd), path, 0, true};
 }
 
 std::string backlog_warning(int backlog) {

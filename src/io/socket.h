@@ -65,14 +65,11 @@ struct Listening {
 // always; an address in use always fails. Port 0 takes any free port.
 Listening listen_tcp(std::span<const std::string> addresses, int port, const ListenOptions& options);
 
-struct UnixFile {
-  std::string path;
-  unsigned permissions = 0;  // 0: as umask has it
-  std::string group;         // name or number; empty: the process' own
-};
-// Replaces a socket file left behind, but never a file that is not a socket. The file stays when the listener is
-// closed: remove_unix_socket is the owner's last act.
-std::expected<Listener, std::string> listen_unix(const UnixFile& file, const ListenOptions& options);
+// Replaces a socket file left behind, but never a file that is not a socket. `permissions` 0: as umask has it; `group`
+// is a name or a number, empty: the process' own. The file stays when the listener is closed: remove_unix_socket is
+// the owner's last act.
+std::expected<Listener, std::string> listen_unix(const std::string& path, unsigned permissions,
+                                                 const ListenOptions& options, const std::string& group = {});
 void remove_unix_socket(const std::string& path);
 
 // A line for the log when the kernel will cut the backlog down; else empty.

@@ -211,14 +211,14 @@ TEST(Listen, AMissingAddressFailsUnlessOptional) {
 TEST(Listen, UnixSocketsHavePermissionsAndReplaceOnlySockets) {
   Folder folder;
   std::string path = folder.path + "/s";
-  auto first = listen_unix({path, 0700, std::to_string(getgid())}, {});
+  auto first = listen_unix(path, 0700, {}, std::to_string(getgid()));
   ASSERT_TRUE(first.has_value()) << first.error();
   struct stat info;
   ASSERT_EQ(stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
   EXPECT_TRUE(first->is_unix);
   first->fd.reset();  // left behind, as by a crash
-  auto second = listen_unix({path}, {});
+  auto second = listen_unix(path, 0, {});
   ASSERT_TRUE(second.has_value()) << second.error();
 
   auto client = connect_unix(path);
@@ -235,15 +235,15 @@ TEST(Listen, UnixSocketsHavePermissionsAndReplaceOnlySockets) {
 
   std::string file = folder.path + "/precious";
   close(open(file.c_str(), O_CREAT | O_WRONLY, 0600));
-  auto refused = listen_unix({file}, {});
+  auto refused = listen_unix(file, 0, {});
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error(), "bind: Address already in use");
   remove_unix_socket(file);
   EXPECT_TRUE(std::filesystem::exists(file));
-  EXPECT_EQ(listen_unix({folder.path + "/none/s"}, {}).error(), "bind: No such file or directory");
-  EXPECT_FALSE(listen_unix({std::string(300, 'x')}, {}).has_value());
+  EXPECT_EQ(listen_unix(folder.path + "/none/s", 0, {}).error(), "bind: No such file or directory");
+  EXPECT_FALSE(listen_unix(std::string(300, 'x'), 0, {}).has_value());
   EXPECT_FALSE(connect_unix(folder.path + "/nobody").has_value());
-  EXPECT_EQ(listen_unix({path, 0, "no such group"}, {}).error(), "no such group: no such group");
+  EXPECT_EQ(listen_unix(path, 0, {}, "no such group").error(), "no such group: no such group");
 }
 
 TEST(Connect, TellsOfRefusal) {

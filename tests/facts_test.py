@@ -23,10 +23,11 @@ PEER = os.environ.get('VITRINE_PEER', 'vitrine')
 COMPLETE_GROUPS = {'string', 'list', 'hash', 'set', 'sorted-set', 'generic', 'transactions', 'connection'}
 NOT_YET = {'dump', 'restore', 'restore-asking', 'migrate', 'wait', 'waitaof'}
 NOT_YET_SUB = {'client|tracking', 'client|caching', 'client|trackinginfo', 'client|getredir', 'client|import-source'}
-MUST_HAVE = {'command', 'config', 'debug', 'flushall', 'flushdb', 'info', 'dbsize', 'latency', 'lolwut', 'memory', 'monitor',
-             'shutdown', 'slowlog', 'commandlog', 'swapdb', 'time', 'delifeq', 'msetex'}
+MUST_HAVE = {'command', 'config', 'debug', 'flushall', 'flushdb', 'info', 'dbsize', 'latency', 'lolwut', 'memory',
+             'monitor', 'shutdown', 'slowlog', 'commandlog', 'swapdb', 'time', 'delifeq', 'msetex'}
 # Given on the command line by the harness, or different on every machine.
-CONFIG_FREE = {'port', 'bind', 'dir', 'save', 'logfile', 'pidfile', 'enable-debug-command', 'oom-score-adj-values', 'ignore-warnings'}
+CONFIG_FREE = {'port', 'bind', 'dir', 'save', 'logfile', 'pidfile', 'enable-debug-command', 'oom-score-adj-values',
+               'ignore-warnings'}
 INFO_DYNAMIC = {'Modules', 'Commandstats', 'Errorstats', 'Latencystats', 'Keyspace', 'Keysizes', 'Threads'}
 
 
@@ -223,7 +224,8 @@ def documented(section):
     """The names in the first column of a section's table in docs/differences.md."""
     doc = (HERE.parent / 'docs/differences.md').read_text()
     body = doc.split(f'## {section}\n')[1].split('\n## ')[0] if f'## {section}\n' in doc else ''
-    return {name for line in body.splitlines() if line.startswith('| `') for name in re.findall(r'`([^`]+)`', line.split('|')[1])}
+    rows = [line.split('|')[1] for line in body.splitlines() if line.startswith('| `')]
+    return {name for cell in rows for name in re.findall(r'`([^`]+)`', cell)}
 
 
 def test_every_setting_exists_with_its_default(server):
@@ -235,7 +237,8 @@ def test_every_setting_exists_with_its_default(server):
     missing = sorted(n for n in want if n not in have and n not in deliberate)
     wrong = [f'{n}: {have[n]!r}, not {want[n]!r}' for n in sorted(want)
              if n in have and have[n] != want[n] and n not in CONFIG_FREE and n not in deliberate]
-    assert not missing and not wrong, f'missing {len(missing)}: {missing}\nother defaults {len(wrong)}:\n' + '\n'.join(wrong)
+    assert not missing and not wrong, (f'missing {len(missing)}: {missing}\nother defaults {len(wrong)}:\n'
+                                       + '\n'.join(wrong))
 
 
 def test_settings_of_our_own_are_documented(server):

@@ -158,7 +158,8 @@ def pushing(r, counter):
         [b'ZUNIONSTORE', r.choice(ZSETS), b'1', b'other'], [b'LMOVE', b'other', r.choice(LISTS), side(r), side(r)],
         [b'ZRANGESTORE', r.choice(ZSETS), b'other', b'0', b'-1'], [b'LINSERT', r.choice(LISTS), b'BEFORE', b'v1', b'x'],
         [b'ZINCRBY', r.choice(ZSETS), b'1', value()], [b'MOVE', r.choice(ANY), b'1'], [b'LPOP', r.choice(LISTS)],
-        [b'LPUSHX', r.choice(LISTS), value()], [b'PEXPIRE', r.choice(ANY), b'-1'], [b'LRANGE', r.choice(LISTS), b'0', b'-1']])
+        [b'LPUSHX', r.choice(LISTS), value()], [b'PEXPIRE', r.choice(ANY), b'-1'],
+        [b'LRANGE', r.choice(LISTS), b'0', b'-1']])
 
 
 def scenario(seed):

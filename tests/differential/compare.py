@@ -100,6 +100,8 @@ def difference(args, a, b):
         return None                        # tests/facts_test.py looks at it
     if name in RANDOM:
         return random_difference(args, a, b)
+    if name == b'DBSIZE' and a[0] == b[0] == ':' and 0 <= a[1] - b[1] <= 20:
+        return None                        # keys that are expired but not yet reclaimed count
     if name in CLOCK and a[0] == ':' and b[0] == ':':
         if a[1] > 0 and b[1] > 0 and abs(a[1] - b[1]) <= CLOCK[name]:
             return None

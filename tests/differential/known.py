@@ -1,6 +1,7 @@
 """The differences from Redis 7.0.15 that are right. Each row has a name, the reason (the same sentence stands in
 docs/differences.md; tests/differential/selftest.py holds the two together) and a test on (args, oracle, peer)."""
 
+import re
 from dataclasses import dataclass
 from typing import Callable
 
@@ -20,6 +21,11 @@ def encoding(args):
     return upper(args, 0) == b'OBJECT' and upper(args, 1) == b'ENCODING'
 
 
+def cut_at_zero(a, b):
+    """Redis' error texts quote an argument only up to its first zero byte."""
+    return a[0] == b[0] == '-' and b'\x00' in b[1] and re.sub(rb"\x00[^']*", b'', b[1]) == a[1]
+
+
 KNOWN = [
     Known('list-listpack',
           'OBJECT ENCODING says listpack for a list that fits one packed node (Redis 7.2); 7.0.15 says quicklist.',
@@ -27,6 +33,9 @@ KNOWN = [
     Known('set-listpack',
           'OBJECT ENCODING says listpack for a small set of strings (Redis 7.2); 7.0.15 says hashtable.',
           lambda args, a, b: encoding(args) and a == ('$', b'hashtable') and b == ('$', b'listpack')),
+    Known('zero-byte-in-error',
+          'Error texts quote an argument whole; Redis stops at its first zero byte.',
+          lambda args, a, b: cut_at_zero(a, b)),
 ]
 
 

@@ -79,6 +79,7 @@ def run_job(options, job, budget):
     try:
         other = harness.peer(options.peer)
         pair = Pair(oracle, other, PLANTS[options.plant] if options.plant else None)
+        present = commands_of(other) if options.present else None
         episode = options.only if options.only is not None else job
         began = time.monotonic()
         while True:
@@ -86,6 +87,8 @@ def run_job(options, job, budget):
             size = options.episode if options.only is not None else min(options.episode, budget - out.commands)
             before = pair.commands
             steps = list(stream.steps(size))
+            if present is not None:
+                steps = [s for s in steps if shrink.step_args(s)[0].upper() in present]
             difference = pair.play(steps, stream.setup)
             out.commands += max(1, pair.commands - before)
             out.episodes += 1
@@ -101,6 +104,21 @@ def run_job(options, job, budget):
     finally:
         oracle.stop()
     return out
+
+
+def commands_of(server):
+    """The commands of the streams that the server knows, found by asking."""
+    names = set()
+    for seed in range(20):
+        stream = episode_stream(f'names {seed}', 0, None)
+        names |= {shrink.step_args(s)[0].upper() for s in stream.steps(2000)}
+    known_names = set()
+    for name in names:
+        with server.client() as c:
+            reply = c.call(name)
+            if not (isinstance(reply, harness.Error) and b'unknown command' in reply):
+                known_names.add(name)
+    return known_names
 
 
 def handle(options, out, pair, episode, stream, steps, difference):
@@ -157,6 +175,7 @@ def options_from(argv):
     p.add_argument('--shrink', type=float, default=15.0, help='seconds to spend on a reproduction, 0: none')
     p.add_argument('--repeats', type=int, default=1, help='how often one kind of difference is reported')
     p.add_argument('--max-differences', type=int, default=30, help='kinds of difference after which to stop')
+    p.add_argument('--present', action='store_true', help='leave out commands that the peer does not have yet')
     p.add_argument('--plant', choices=sorted(PLANTS), help='falsify commands to the peer, to test the tester')
     return p.parse_args(argv)
 

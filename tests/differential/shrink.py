@@ -30,6 +30,10 @@ def shrink(play, steps, difference, seconds=20.0):
             steps = cut
     if not fails(steps):
         return None, difference               # did not happen again: a matter of time or of chance
+    for last in (1, 2, 8, 64, 512):
+        if last < len(steps) and time.monotonic() < deadline and fails(steps[-last:]):
+            steps = steps[-last:]
+            break
     for wanted in related(steps, difference):
         if len(wanted) < len(steps) and time.monotonic() < deadline and fails(wanted):
             steps = wanted

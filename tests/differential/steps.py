@@ -114,6 +114,8 @@ class Pair:
                 reply = self.guard(side, line.raw, args)
                 if reply[0] == '-' and side == 0:
                     raise RuntimeError(f'{args}: {reply}')
+                if reply[0] == '-' and args[0] == b'HELLO':
+                    self.guard(0, self.lines[0].raw, [b'HELLO', b'2'])
 
     def guard(self, side, function, *args):
         try:
@@ -302,7 +304,8 @@ class Pair:
         in_multi, self.in_multi = self.in_multi, False
         others = self.others
         for db in range(16):
-            self.both([b'SELECT', b'%d' % db], others)
+            if self.both([b'SELECT', b'%d' % db], others)[1][0] == '-':
+                break                      # a peer without SELECT
             ra, rb = self.both([b'KEYS', b'*'], others)
             self.judge(index, [b'KEYS', b'*'], ra, rb, f'data, db {db}')
             if not ra[1]:

@@ -88,10 +88,9 @@ class NumberCodec : public SettingCodec {
       case NumberForm::integer: break;
     }
     std::optional<int64_t> whole = parse_int64(word);
-    std::optional<uint64_t> positive = whole ? std::nullopt : parse_uint64(word);
-    if (!whole && (!positive || target_.is_signed)) return "argument couldn't be parsed into an integer";
-    value = whole ? static_cast<uint64_t>(*whole) : *positive;
-    negative = whole && *whole < 0;
+    if (!whole) return "argument couldn't be parsed into an integer";
+    value = static_cast<uint64_t>(*whole);
+    negative = *whole < 0;
     return {};
   }
 

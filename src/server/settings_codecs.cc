@@ -255,18 +255,22 @@ std::unique_ptr<SettingCodec> leader_codec(std::vector<std::string>* leader) {
 }
 
 Refusal check_title_template(Bytes text) {
-  constexpr Bytes kKnown[] = {"title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"};
+  constexpr Bytes kKnown[] = {"title", "server-mode", "listen-addr", "port", "tls-port", "unixsocket", "config-file"};
+  constexpr size_t kMayBeEmpty = 2;  // of these, the first may say nothing
   Refusal refusal = "template format is invalid or contains unknown variables";
-  if (text.find_first_not_of(' ') == Bytes::npos) return refusal;
-  while (true) {
+  bool says_something = false;
+  while (!text.empty()) {
     size_t open = text.find('{');
-    if (open == Bytes::npos) return {};
+    says_something |= text.substr(0, open).find_first_not_of(' ') != Bytes::npos;
+    if (open == Bytes::npos) break;
     size_t close = text.find('}', open);
     if (close == Bytes::npos) return refusal;
-    Bytes name = text.substr(open + 1, close - open - 1);
-    if (std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown)) return refusal;
+    auto known = std::find(std::begin(kKnown), std::end(kKnown), text.substr(open + 1, close - open - 1));
+    if (known == std::end(kKnown)) return refusal;
+    says_something |= known >= std::begin(kKnown) + kMayBeEmpty;
     text.remove_prefix(close + 1);
   }
+  return says_something ? "" : refusal;
 }
 
 }  // namespace vitrine

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <climits>
 
 #include "server/later_options.h"
@@ -89,7 +90,10 @@ void register_replication(const Later& later, ReplicationOptions& o) {
   later.text("replica-announce-ip", &o.announce_ip).alias("slave-announce-ip");
   later.number("replica-announce-port", &o.announce_port, 0, 65535).alias("slave-announce-port");
   later.amount("replica-full-sync-buffer-limit", &o.full_sync_buffer_limit, 0);
-  later.amount("repl-backlog-size", &o.backlog_size, 1);
+  later.amount("repl-backlog-size", &o.backlog_size, 1).validate([&o] {
+    o.backlog_size = std::max<int64_t>(o.backlog_size, 16384);
+    return Refusal();
+  });
   later.number("repl-backlog-ttl", &o.backlog_ttl_s, 0);
   later.flag("repl-disable-tcp-nodelay", &o.disable_tcp_nodelay);
   later.flag("repl-diskless-sync", &o.diskless_sync);

@@ -124,12 +124,14 @@ void register_encoding_settings(Settings& settings, EncodingLimits& o) {
   settings.integer("list-max-listpack-size", &o.list_max_listpack_size, INT_MIN, INT_MAX)
       .alias("list-max-ziplist-size");
   settings.integer("list-compress-depth", &o.list_compress_depth, 0, INT_MAX);
-  settings.integer("hash-max-listpack-entries", &o.hash_max_listpack_entries, 0, kMost).alias("hash-max-ziplist-entries");
+  settings.integer("hash-max-listpack-entries", &o.hash_max_listpack_entries, 0, kMost)
+      .alias("hash-max-ziplist-entries");
   settings.memory("hash-max-listpack-value", &o.hash_max_listpack_value, 0, kMost).alias("hash-max-ziplist-value");
   settings.integer("set-max-intset-entries", &o.set_max_intset_entries, 0, kMost);
   settings.integer("set-max-listpack-entries", &o.set_max_listpack_entries, 0, kMost);
   settings.memory("set-max-listpack-value", &o.set_max_listpack_value, 0, kMost);
-  settings.integer("zset-max-listpack-entries", &o.zset_max_listpack_entries, 0, kMost).alias("zset-max-ziplist-entries");
+  settings.integer("zset-max-listpack-entries", &o.zset_max_listpack_entries, 0, kMost)
+      .alias("zset-max-ziplist-entries");
   settings.memory("zset-max-listpack-value", &o.zset_max_listpack_value, 0, kMost).alias("zset-max-ziplist-value");
   settings.memory("hll-sparse-max-bytes", &o.hll_sparse_max_bytes, 0, kMost);
   settings.memory("stream-node-max-bytes", &o.stream_node_max_bytes, 0, kMost);

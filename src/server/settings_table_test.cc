@@ -345,7 +345,10 @@ TEST_F(SettingsTableTest, SpecialForms) {
   EXPECT_EQ(get("latency-tracking-info-percentiles"), "99.9 50.123457");
   EXPECT_EQ(set("proc-title-template", "{foo}"), "template format is invalid or contains unknown variables");
   EXPECT_EQ(set("proc-title-template", ""), "template format is invalid or contains unknown variables");
+  EXPECT_EQ(set("proc-title-template", "{title} {server-mode}"),
+            "template format is invalid or contains unknown variables");
   EXPECT_EQ(set("proc-title-template", "{title} {port}"), "");
+  EXPECT_EQ(set("proc-title-template", "{title} x"), "");
   EXPECT_EQ(set("shutdown-on-sigterm", "save nosave"),
             "shutdown options SAVE and NOSAVE can't be used simultaneously");
   EXPECT_EQ(set("shutdown-on-sigterm", "save now"), "");

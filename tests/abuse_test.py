@@ -157,7 +157,8 @@ def test_unknown_commands_show_little_of_their_arguments(server):
 # ---- split and coalesced reads ----------------------------------------------------------------------------------
 
 SESSION = [[b'SET', b'k', b'v\r\n*1\r\n'], [b'GET', b'k'], [b'APPEND', b'k', b''], [b'ECHO', b''],
-           [b'LPUSH', b'l', b'a', b'b'], [b'LRANGE', b'l', b'0', b'-1'], [b'NOSUCH', b'x'], [b'GET'], [b'DEL', b'k', b'l']]
+           [b'LPUSH', b'l', b'a', b'b'], [b'LRANGE', b'l', b'0', b'-1'], [b'NOSUCH', b'x'],
+           [b'GET'], [b'DEL', b'k', b'l']]
 
 
 def test_split_at_every_byte(server):

@@ -77,8 +77,8 @@ def key_spec(flat):
         p = as_dict(value)
         out = {'type': text(p['type'])}
         out.update({k: text(v) for k, v in as_dict(p['spec']).items()})
-        return {{'keynumidx': 'keynumidx'}.get(k, k): v for k, v in out.items()}
-    return {'flags': sorted(text(f) for f in d['flags']), 'begin': part(d['begin_search']), 'find': part(d['find_keys'])}
+        return out
+    return {'flags': sorted(map(text, d['flags'])), 'begin': part(d['begin_search']), 'find': part(d['find_keys'])}
 
 
 def described(row, docs):

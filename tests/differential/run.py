@@ -89,11 +89,13 @@ def run_job(options, job, budget):
             steps = list(stream.steps(size))
             if present is not None:
                 steps = [s for s in steps if shrink.step_args(s)[0].upper() in present]
+            pair.soft = []
             difference = pair.play(steps, stream.setup)
+            soft, pair.soft = pair.soft, None
             out.commands += max(1, pair.commands - before)
             out.episodes += 1
-            if difference is not None:
-                handle(options, out, pair, episode, stream, steps, difference)
+            for found in soft + ([difference] if difference is not None else []):
+                handle(options, out, pair, episode, stream, steps, found)
             if options.only is not None or out.commands >= budget or len(out.signatures) >= options.max_differences:
                 break
             if options.seconds and time.monotonic() - began > options.seconds:
@@ -130,7 +132,12 @@ def handle(options, out, pair, episode, stream, steps, difference):
         return
     found = None
     if options.shrink:
-        found, difference = shrink.shrink(lambda s: pair.play(s, stream.setup), steps, difference, options.shrink)
+        def again(candidate):
+            pair.soft = []
+            first = pair.play(candidate, stream.setup)
+            soft, pair.soft = pair.soft, None
+            return next((d for d in soft if d.signature() == signature), first)
+        found, difference = shrink.shrink(again, steps, difference, options.shrink)
         if found is None and difference.kind != 'dead':
             out.signatures[signature] -= 1
     text = report(options, episode, stream, found, difference)

@@ -22,8 +22,13 @@ class Difference(Exception):
         self.index, self.args_, self.reason, self.oracle, self.peer, self.kind = index, args, reason, oracle, peer, kind
 
     def signature(self):
-        name = b' '.join(a.upper() for a in self.args_[:1]).decode(errors='replace')
-        return f'{self.kind}:{name}'
+        """What makes two differences the same finding: the command, the kinds of both replies, the errors' first words."""
+        def brief(raw):
+            if raw is None:
+                return ''
+            return raw[0] + (b' '.join(raw[1].split()[:6]).decode(errors='replace') if raw[0] == '-' else '')
+        name = self.args_[0].upper().decode(errors='replace') if self.args_ else ''
+        return f'{self.kind.split(",")[0]}:{name}:{brief(self.oracle)}:{brief(self.peer)}'
 
     def text(self):
         shown = ' '.join(repr(a)[1:] if a else "''" for a in self.args_)
@@ -96,6 +101,7 @@ class Pair:
         self.lines = []
         self.explained = {}
         self.commands = 0
+        self.soft = None                   # a list: differences between two errors go here, and the episode goes on
 
     # -- an episode's connections
     def reset(self, setup):
@@ -196,6 +202,15 @@ class Pair:
             self.in_multi, self.queue = True, []
 
     def judge(self, index, args, ra, rb, kind='reply'):
+        try:
+            self.judge_strictly(index, args, ra, rb, kind)
+        except Difference as d:
+            both_errors = d.oracle is not None and d.peer is not None and d.oracle[0] == d.peer[0] == '-'
+            if self.soft is None or not both_errors:
+                raise
+            self.soft.append(d)
+
+    def judge_strictly(self, index, args, ra, rb, kind):
         name = args[0].upper() if args else b''
         if name == b'EXEC' and self.in_multi:
             found = compare.exec_difference(self.queue, ra, rb)

@@ -370,7 +370,7 @@ uint8_t* Packed::import_listpack(Bytes data) {
     const uint8_t* following = sound_element(at, end);
     if (following) {
       PackedValue v = packed_detail::read(at);
-      packed.append(v.is_int ? PackedItem::of(v.number) : PackedItem(v.text));
+      packed.append(PackedItem::of(v));
     }
     at = following;
     count++;

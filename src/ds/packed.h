@@ -71,7 +71,7 @@ class PackedItem {
   PackedItem(const char* text) : PackedItem(Bytes(text)) {}
   PackedItem(const std::string& text) : PackedItem(Bytes(text)) {}
   static PackedItem of(int64_t number) { return PackedItem(number, Number()); }
-  static PackedItem of(const PackedValue& v) { return v.is_int ? of(v.number) : PackedItem(v.text, Text()); }
+  static PackedItem of(const PackedValue& v) { return v.is_int ? of(v.number) : PackedItem(v.text); }
 
   bool is_int() const { return is_int_; }
   int64_t number() const { return number_; }
@@ -101,9 +101,7 @@ class PackedItem {
 
  private:
   struct Number {};
-  struct Text {};
   PackedItem(int64_t number, Number) : number_(number), is_int_(true), from_number_(true) {}
-  PackedItem(Bytes text, Text) : text_(text) {}
   static bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
   void read_number();
   size_t long_size() const;

@@ -38,6 +38,7 @@ bool match_class(Bytes pattern, size_t& at, unsigned char c, bool ignore_case) {
 
 // Only the last '*' is ever retried: everything after an earlier one has already matched as far left as it can.
 bool glob_match(Bytes pattern, Bytes text, bool ignore_case) {
+  if (text.empty()) return pattern.empty();  // as Redis: not even "*" matches an empty name
   constexpr size_t kNone = ~size_t{0};
   size_t p = 0, t = 0;
   size_t star_pattern = kNone, star_text = 0;

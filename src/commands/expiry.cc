@@ -101,7 +101,11 @@ void object_encoding(Call& c) {
 }
 
 void object_refcount(Call& c) {
-  if (object_entry(c)) c.reply.integer(1);
+  Entry* entry = object_entry(c);
+  if (!entry) return;
+  // Redis shares its small integers among all keys, and says so by the largest count there is.
+  bool shared = entry->type() == Type::string && entry->encoding() == kStringInt && entry->object().word < 10000;
+  c.reply.integer(shared ? INT32_MAX : 1);
 }
 
 void object_idletime(Call& c) {

@@ -1,5 +1,6 @@
 #include "commands/expiry_args.h"
 
+#include "base/numbers.h"
 #include "engine/command.h"
 
 namespace vitrine {
@@ -16,20 +17,25 @@ int64_t to_moment(Call& c, int64_t number, bool seconds, bool absolute, bool all
   return absolute ? ms : ms + c.now_ms;
 }
 
-bool accept_expiry(Call& c, int64_t& at_ms) {
-  struct Option {
-    Bytes word;
-    bool seconds, absolute;
-  };
-  static constexpr Option kOptions[] = {
-      {"EX", true, false}, {"PX", false, false}, {"EXAT", true, true}, {"PXAT", false, true}};
-  for (const Option& option : kOptions) {
-    if (!c.args.accept(option.word, 1)) continue;
-    int64_t number = c.args.integer();
-    if (!c.args.failed()) at_ms = to_moment(c, number, option.seconds, option.absolute);
+bool ExpiryChoice::accept(Call& c, Kind extra) {
+  static constexpr Bytes kWords[] = {"", "EX", "PX", "EXAT", "PXAT", "KEEPTTL", "PERSIST"};
+  for (Kind each : {ex, px, exat, pxat, extra}) {
+    if (each == none || (kind_ != none && kind_ != each)) continue;
+    bool has_number = each <= pxat;
+    if (!c.args.accept(kWords[each], has_number ? 1 : 0)) continue;
+    kind_ = each;
+    if (has_number) number_ = c.args.bytes();
     return true;
   }
   return false;
+}
+
+int64_t ExpiryChoice::resolve(Call& c) const {
+  if (kind_ == keepttl) return Keyspace::kKeepTtl;
+  if (kind_ == none || kind_ == persist) return kNoExpiry;
+  auto number = parse_int64(number_);
+  if (!number) return c.args.fail(Args::kNotInteger), kNoExpiry;
+  return to_moment(c, *number, kind_ == ex || kind_ == exat, kind_ == exat || kind_ == pxat);
 }
 
 }  // namespace vitrine

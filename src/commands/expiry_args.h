@@ -1,13 +1,25 @@
-// The expiry options that commands share: EX PX EXAT PXAT (and what they mean in milliseconds).
+// The expiry options that commands share, and what they mean in milliseconds.
 #pragma once
 
 #include "engine/call.h"
 
 namespace vitrine {
 
-// True when the next argument is EX, PX, EXAT or PXAT (with its number, both consumed): `at_ms` is the moment meant.
-// Latches Redis' error when the number is not positive or too large.
-bool accept_expiry(Call& c, int64_t& at_ms);
+// One choice among EX PX EXAT PXAT, KEEPTTL and PERSIST: repeating the same is allowed, another is a syntax error. The
+// number is read by resolve(), so that a command can look at its key first, as Redis does.
+class ExpiryChoice {
+ public:
+  enum Kind : uint8_t { none, ex, px, exat, pxat, keepttl, persist };
+  // Consumes the next argument (and its number) if it is one of the four moments, or `extra`, and allowed.
+  bool accept(Call& c, Kind extra = none);
+  // The moment meant; kNoExpiry for none and persist, Keyspace::kKeepTtl for keepttl. Latches Redis' errors.
+  int64_t resolve(Call& c) const;
+  Kind kind() const { return kind_; }
+
+ private:
+  Kind kind_ = none;
+  Bytes number_;
+};
 
 // seconds or milliseconds, relative to now or absolute -> a moment in milliseconds; latches "invalid expire time in
 // 'name' command". `allow_negative`: past moments are meaningful (EXPIRE), zero and negative numbers allowed.

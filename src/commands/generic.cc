@@ -97,10 +97,8 @@ void rename_key(Call& c, bool only_if_absent) {
   if (only_if_absent && c.find_for_write(to)) return c.reply.integer(0);
   int64_t expire_at = entry->expire_at_ms();
   Type its_type = entry->type();
-  bool edited = entry->edited();
   Value value = c.keyspace.take(c.db, entry, from_hash);
-  Entry* renamed = c.keyspace.put(c.db, to, c.hash_of(to), std::move(value), expire_at);
-  if (renamed && edited) renamed->set_edited(true);
+  c.keyspace.put(c.db, to, c.hash_of(to), std::move(value), expire_at);
   c.announce(from, "rename_from", EventClass::generic, its_type, true);
   c.announce(to, "rename_to", EventClass::generic, its_type);
   only_if_absent ? c.reply.integer(1) : c.reply.ok();
@@ -109,8 +107,9 @@ void rename(Call& c) { rename_key(c, false); }
 void renamenx(Call& c) { rename_key(c, true); }
 
 // A database number, or -1 with the error latched.
-int take_database(Call& c, Bytes error = "ERR value is not an integer or out of range") {
-  int64_t db = c.args.integer(error);
+int take_database(Call& c, Bytes error = {}) {
+  int64_t db = c.args.integer(error.empty() ? Args::kNotInteger : error);
+  if (!c.args.failed() && db != static_cast<int32_t>(db)) c.args.fail(error.empty() ? Args::kNotInt32 : error);
   if (c.args.failed()) return -1;
   if (db < 0 || db >= c.keyspace.databases()) return c.args.fail("ERR DB index is out of range"), -1;
   return static_cast<int>(db);
@@ -134,8 +133,10 @@ void move(Call& c) {
 }
 
 Value copy_of(const Entry& entry) {
-  if (entry.inline_text()) return make_string(entry.text(), false);
-  return Value(type_ops(entry.type()).clone(entry.object()));
+  Value copy = entry.inline_text() ? make_string(entry.text(), false)
+                                   : Value(type_ops(entry.type()).clone(entry.object()));
+  copy->edited = entry.edited();
+  return copy;
 }
 
 void copy(Call& c) {
@@ -156,10 +157,8 @@ void copy(Call& c) {
     if (!replace) return c.reply.integer(0);
     c.keyspace.remove(db, old, to_hash);
   }
-  bool edited = entry->edited();
   Type its_type = entry->type();
-  Entry* copied = c.keyspace.put(db, to, to_hash, copy_of(*entry), entry->expire_at_ms());
-  if (copied && edited) copied->set_edited(true);
+  c.keyspace.put(db, to, to_hash, copy_of(*entry), entry->expire_at_ms());
   c.keyspace.announce(db, to, "copy_to", EventClass::generic, its_type);
   c.reply.integer(1);
 }

@@ -113,8 +113,8 @@ void lcs(Call& c) {
   char scratch[2][24];
   Bytes a = entries[0] ? string_bytes(*entries[0], scratch[0]) : Bytes{};
   Bytes b = entries[1] ? string_bytes(*entries[1], scratch[1]) : Bytes{};
-  constexpr size_t kMostCells = size_t{1} << 29;  // 2 GB of working memory
-  if ((a.size() + 1) > kMostCells / (b.size() + 1))
+  size_t most_cells = c.keyspace.options().max_string_bytes / sizeof(uint32_t);
+  if (a.size() + 1 > most_cells / (b.size() + 1))
     return c.reply.error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
   LcsTable table(a, b);
   if (o.length_only) return c.reply.integer(table.length());

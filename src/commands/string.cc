@@ -35,16 +35,16 @@ struct SetOptions {
 };
 
 bool read_set_options(Call& c, SetOptions& o) {
-  bool expiry = false;
+  ExpiryChoice expiry;
   while (c.args.more()) {
-    if (!expiry && accept_expiry(c, o.expire_at_ms)) expiry = true;
-    else if (!expiry && c.args.accept("KEEPTTL")) o.expire_at_ms = Keyspace::kKeepTtl, expiry = true;
-    else if (!o.xx && !o.compare && c.args.accept("NX")) o.nx = true;
+    if (expiry.accept(c, ExpiryChoice::keepttl)) continue;
+    if (!o.xx && !o.compare && c.args.accept("NX")) o.nx = true;
     else if (!o.nx && !o.compare && c.args.accept("XX")) o.xx = true;
     else if (c.args.accept("GET")) o.get = true;
     else if (!o.nx && !o.xx && !o.compare && c.args.accept("IFEQ", 1)) o.compare = true, o.expected = c.args.bytes();
     else c.args.fail();
   }
+  if (!c.args.failed()) o.expire_at_ms = expiry.resolve(c);
   return c.args.done();
 }
 
@@ -131,27 +131,27 @@ void delifeq(Call& c) {
 
 void getex(Call& c) {
   Bytes key = c.args.bytes();
-  int64_t at_ms = kNoExpiry;
-  bool persist = false, expiry = false;
-  while (c.args.more()) {
-    if (!expiry && !persist && accept_expiry(c, at_ms)) expiry = true;
-    else if (!expiry && c.args.accept("PERSIST")) persist = true;
-    else c.args.fail();
-  }
+  ExpiryChoice expiry;
+  while (c.args.more())
+    if (!expiry.accept(c, ExpiryChoice::persist)) c.args.fail();
   if (!c.args.done()) return;
   bool wrong;
   Entry* entry = c.find_string(key, wrong);
   if (wrong) return;
+  if (!entry) return c.reply.null();
+  int64_t at_ms = expiry.resolve(c);
+  if (c.args.failed()) return;
   reply_string(c, entry);
-  if (!entry) return;
-  if (persist && entry->has_expiry()) {
+  if (expiry.kind() == ExpiryChoice::none) return;
+  if (expiry.kind() == ExpiryChoice::persist) {
+    if (!entry->has_expiry()) return;
     c.keyspace.set_expiry(c.db, entry, c.hash_of(key), kNoExpiry);
     c.announce(key, "persist", EventClass::generic, Type::string);
     c.effects.replace({"PERSIST", key});
-  } else if (expiry && at_ms <= c.now_ms) {
+  } else if (at_ms <= c.now_ms) {
     c.remove(key);
     c.effects.replace({"DEL", key});
-  } else if (expiry) {
+  } else {
     c.keyspace.set_expiry(c.db, entry, c.hash_of(key), at_ms);
     c.announce(key, "expire", EventClass::generic, Type::string);
     if (c.effects.wanted()) c.effects.replace({"PEXPIREAT", key, std::to_string(at_ms)});

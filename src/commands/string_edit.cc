@@ -3,8 +3,8 @@
 namespace vitrine {
 
 bool string_size_allowed(Call& c, size_t offset, size_t length) {
-  constexpr size_t kMost = size_t{512} * 1024 * 1024;
-  if (offset <= kMost && length <= kMost && offset + length <= kMost) return true;
+  size_t most = c.keyspace.options().max_string_bytes;
+  if (offset <= most && length <= most && offset + length <= most) return true;
   c.reply.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
   return false;
 }

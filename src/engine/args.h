@@ -25,6 +25,7 @@ class Args {
  public:
   static constexpr Bytes kSyntaxError = "ERR syntax error";
   static constexpr Bytes kNotInteger = "ERR value is not an integer or out of range";
+  static constexpr Bytes kNotInt32 = "ERR value is out of range, value must between -2147483648 and 2147483647";
   static constexpr Bytes kNotFloat = "ERR value is not a valid float";
 
   // Starts behind the command's name (`skip` words: 2 for a subcommand).

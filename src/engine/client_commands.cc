@@ -139,6 +139,7 @@ void reply_mode(Call& c) {
 void list(Call& c, Dispatcher& dispatcher) {
   ClientFilter filter;
   filter.skip_me = false;
+  filter.bad_id = "ERR Invalid client ID";
   if (!filter.read(c.args)) return;
   std::string text;
   dispatcher.sessions().for_each([&](Session& each) {

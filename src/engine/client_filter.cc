@@ -10,8 +10,8 @@ namespace vitrine {
 void ClientFilter::read_ids(Args& args, std::vector<SessionId>& ids) {
   // One id at least; more as long as arguments are numbers.
   do {
-    int64_t id = args.integer("ERR client-id should be greater than 0");
-    if (!args.failed() && id < 1) args.fail("ERR client-id should be greater than 0");
+    int64_t id = args.integer(bad_id);
+    if (!args.failed() && id < 1) args.fail(bad_id);
     ids.push_back(static_cast<SessionId>(id));
   } while (args.more() && parse_int64(args.peek()));
 }

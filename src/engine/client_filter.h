@@ -15,6 +15,7 @@ class ClientFilter {
   // replied. Several ids may follow ID.
   bool read(Args& args);
   bool matches(const Session& session, const Session& asker, int64_t now_ms) const;
+  Bytes bad_id = "ERR client-id should be greater than 0";
   // CLIENT KILL spares the asker unless told otherwise.
   bool skip_me = true;
 

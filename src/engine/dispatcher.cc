@@ -41,13 +41,15 @@ void Dispatcher::prepare(std::span<const std::span<const Bytes>> commands, Prepa
 
 namespace {
 
+// Up to the first zero byte: what a reader of C strings sees.
+Bytes as_c_text(Bytes b) { return b.substr(0, b.find('\0')); }
+
 // What the client sent, shortened, as the error for an unknown command shows it.
 std::string shown_arguments(std::span<const Bytes> argv) {
   std::string text;
   for (size_t i = 1; i < argv.size() && text.size() < 128; i++) {
-    text += '\'';
-    text += argv[i].substr(0, 128 - std::min<size_t>(text.size(), 128));
-    text += "' ";
+    Bytes shown = as_c_text(argv[i]).substr(0, 128 - text.size());
+    text += "'" + std::string(shown) + "' ";
   }
   return text;
 }
@@ -60,10 +62,10 @@ bool Dispatcher::refuse_unknown(Session& session, const Prepared& p) {
   if (p.command) {
     std::string name = p.command->name;
     std::transform(name.begin(), name.end(), name.begin(), [](char c) { return static_cast<char>(std::toupper(c)); });
-    session.reply.error("ERR unknown subcommand '" + std::string(p.argv[1].substr(0, 128)) + "'. Try " + name + " HELP.");
+    session.reply.error("ERR unknown subcommand '" + std::string(as_c_text(p.argv[1]).substr(0, 128)) + "'. Try " + name + " HELP.");
     return true;
   }
-  session.reply.error("ERR unknown command '" + std::string(p.argv[0].substr(0, 128)) +
+  session.reply.error("ERR unknown command '" + std::string(as_c_text(p.argv[0]).substr(0, 128)) +
                       "', with args beginning with: " + shown_arguments(p.argv));
   return true;
 }

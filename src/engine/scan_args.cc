@@ -5,10 +5,15 @@
 namespace vitrine {
 
 bool read_scan_args(Call& c, ScanKind kind, ScanArgs& args) {
+  // As strtoull reads it: a sign is allowed and wraps.
   Bytes cursor = c.args.bytes();
-  auto parsed = parse_uint64(cursor);
+  cursor = cursor.substr(0, cursor.find('\0'));
+  bool negative = cursor.starts_with('-');
+  if (negative || cursor.starts_with('+')) cursor.remove_prefix(1);
+  while (cursor.size() > 1 && cursor[0] == '0') cursor.remove_prefix(1);
+  auto parsed = cursor.empty() ? std::optional<uint64_t>(0) : parse_uint64(cursor);
   if (!parsed) return c.args.fail("ERR invalid cursor"), false;
-  args.cursor = *parsed;
+  args.cursor = negative ? 0 - *parsed : *parsed;
   while (c.args.more()) {
     if (c.args.accept("COUNT", 1)) {
       int64_t count = c.args.integer();

@@ -16,8 +16,9 @@ void ping(Call& c) {
 void echo(Call& c) { c.reply.bulk(c.args[1]); }
 
 void select(Call& c) {
-  int64_t db = c.args.integer("ERR value is not an integer or out of range");
+  int64_t db = c.args.integer();
   if (!c.args.done()) return;
+  if (db != static_cast<int32_t>(db)) return c.reply.error(Args::kNotInt32);
   if (db < 0 || db >= c.keyspace.databases()) return c.reply.error("ERR DB index is out of range");
   c.session.db = static_cast<int>(db);
   c.reply.ok();

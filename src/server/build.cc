@@ -46,6 +46,12 @@ void Node::apply_settings() {
     return listening ? Refusal() : Refusal(listening.error());
   };
   for (const char* name : {"port", "bind"}) settings_.find(name)->apply(listen_anew);
+  auto string_limit = [this] {
+    options_.keyspace.max_string_bytes = static_cast<size_t>(options_.clients.max_bulk_bytes);
+    return Refusal();
+  };
+  settings_.find("proto-max-bulk-len")->apply(string_limit);
+  string_limit();
   auto thresholds = [this] {
     auto above = [](int64_t limit) { return limit < 0 ? UINT64_MAX : static_cast<uint64_t>(limit); };
     const ObserveOptions& o = options_.observe;

@@ -60,7 +60,11 @@ Entry* Keyspace::put(int db, Bytes key, uint64_t hash, Value value, int64_t expi
     char scratch[24];
     bool number = value->encoding == kStringInt;
     Bytes content = string_bytes(*value, scratch);
-    if (number || content.size() <= Entry::kMaxInline) return put_string(db, key, hash, content, expire_at_ms, number);
+    if (number || content.size() <= Entry::kMaxInline) {
+      Entry* entry = put_string(db, key, hash, content, expire_at_ms, number);
+      if (entry) entry->set_edited(value->edited);
+      return entry;
+    }
   }
   Entry* old = database(db).find(key, hash);
   if (expire_at_ms == kKeepTtl) expire_at_ms = old ? old->expire_at_ms() : kNoExpiry;
@@ -121,6 +125,7 @@ Value Keyspace::take(int db, Entry* entry, uint64_t hash) {
   Value value;
   if (entry->inline_text()) value = make_string(entry->text(), false);
   else value = Value(entry->object());
+  value->edited = entry->edited();
   database(db).erase(entry, hash);
   return value;
 }

@@ -46,6 +46,7 @@ class Keyspace {
     int64_t lfu_log_factor = 10;
     int64_t lfu_decay_time = 1;       // minutes
     EncodingLimits limits;
+    size_t max_string_bytes = size_t{512} << 20;   // proto-max-bulk-len
     size_t background_effort = 64;    // values of more allocations than this are freed in the background
   };
   struct Stats {

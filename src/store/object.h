@@ -21,6 +21,7 @@ struct Object {
   bool changed = false;   // set by every mutator; read by Edit when it closes
   bool rescheduled = false;  // set by a mutator that moved the earliest element expiry
   uint64_t word = 0;
+  bool edited = false;    // a detached string that was last changed in place (see Entry::edited)
 
   static Object of(Type type, uint8_t encoding, uint64_t word) { return {type, encoding, true, false, word}; }
   static Object of(Type type, uint8_t encoding, const void* p) {

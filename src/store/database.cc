@@ -115,6 +115,13 @@ void Database::reindex_slice(int64_t, size_t& steps) {
 }
 
 Entry* Database::next_field_due(int64_t now_ms, size_t& steps, uint64_t& hash) {
+  if (Entry* twin = take_field_twin(hash)) return twin;
+  if (fields_due_.size() > 2 * field_expiring_ + table_.size() / 8 + 4096 && !reindexing_fields_) {
+    fields_due_.clear(now_ms);  // mostly stale, as in next_due
+    reindexing_fields_ = true;
+    reindex_fields_cursor_ = 0;
+  }
+  if (reindexing_fields_) reindex_fields_slice(steps);
   uint32_t low;
   while (fields_due_.take_due(now_ms, steps, low)) {
     Entry* due = nullptr;
@@ -122,11 +129,41 @@ Entry* Database::next_field_due(int64_t now_ms, size_t& steps, uint64_t& hash) {
       Entry* e = Policy::entry(w);
       if (!e->has_field_expiry()) return;
       uint64_t h = hash_bytes(e->key());
-      if (static_cast<uint32_t>(h) == low) due = e, hash = h;
+      if (static_cast<uint32_t>(h) != low) return;
+      if (due) field_twin_ = due, field_twin_low_ = low;
+      due = e, hash = h;
     });
     if (due) return due;
   }
   return nullptr;
+}
+
+Entry* Database::take_field_twin(uint64_t& hash) {
+  if (!field_twin_) return nullptr;
+  Entry* found = nullptr;
+  table_.visit_hash(field_twin_low_, [&](Word w) {
+    if (Policy::entry(w) == field_twin_ && field_twin_->has_field_expiry()) found = field_twin_;
+  });
+  field_twin_ = nullptr;
+  if (found) hash = hash_bytes(found->key());
+  return found;
+}
+
+void Database::reindex_fields_slice(size_t& steps) {
+  for (size_t buckets = 0; buckets < 64 && steps > 0; buckets++) {
+    steps--;
+    reindex_fields_cursor_ = table_.scan(reindex_fields_cursor_, [&](Word w) {
+      Entry* e = Policy::entry(w);
+      if (!e->has_field_expiry()) return;
+      Object object = e->object();
+      int64_t earliest = type_ops(object.type).earliest_expiry(object);
+      if (earliest != kNoExpiry) fields_due_.add(static_cast<uint32_t>(hash_bytes(e->key())), earliest);
+    });
+    if (reindex_fields_cursor_ == 0) {
+      reindexing_fields_ = false;
+      return;
+    }
+  }
 }
 
 void Database::clear() {
@@ -142,7 +179,8 @@ void Database::clear() {
   expiring_ = field_expiring_ = 0;
   due_.clear(0);
   fields_due_.clear(0);
-  reindexing_ = false;
+  reindexing_ = reindexing_fields_ = false;
+  field_twin_ = nullptr;
 }
 
 }  // namespace vitrine

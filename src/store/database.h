@@ -52,7 +52,8 @@ class Database {
   // Yields entries that are due (key expiry), newest index first served; false when none is left or `steps` ran out.
   // The caller removes the entry before asking again.
   Entry* next_due(int64_t now_ms, size_t& steps, uint64_t& hash);
-  // Likewise for hashes that may have due fields; the caller calls set_field_expiry() with what remains.
+  // Likewise for hashes that may have due fields. A hash comes once for each call of set_field_expiry; whether it really
+  // has something due, it knows itself.
   Entry* next_field_due(int64_t now_ms, size_t& steps, uint64_t& hash);
 
   ExpiryIndex::Lateness lateness(int64_t now_ms) const { return due_.lateness(now_ms); }
@@ -69,6 +70,8 @@ class Database {
   void count(const Entry& e, int sign);
   void index(Entry* entry, uint64_t hash);
   void reindex_slice(int64_t now_ms, size_t& steps);
+  void reindex_fields_slice(size_t& steps);
+  Entry* take_field_twin(uint64_t& hash);
 
   int id_;
   Table table_;
@@ -77,6 +80,11 @@ class Database {
   // While the index is rebuilt because stale items outnumber live ones: where the scan is, 0 = not under way.
   uint64_t reindex_cursor_ = 0;
   bool reindexing_ = false;
+  uint64_t reindex_fields_cursor_ = 0;
+  bool reindexing_fields_ = false;
+  // Another hash whose key has the same low bits as the one last given by next_field_due.
+  Entry* field_twin_ = nullptr;
+  uint32_t field_twin_low_ = 0;
 };
 
 }  // namespace vitrine

@@ -230,15 +230,15 @@ size_t Keyspace::expire_some_of(Database& each, size_t steps) {
 }
 
 size_t Keyspace::expire_fields_of(Database& each, size_t steps) {
+  constexpr size_t kRemovalCost = 4;  // in steps
   uint64_t hash;
   while (Entry* due = each.next_field_due(now_ms_, steps, hash)) {
     Object object = due->object();
-    size_t removed = type_ops(object.type).remove_expired(object, context(), steps);
-    object.rescheduled = true;  // what remains is put into the index again
-    steps -= std::min(steps, removed + 1);
+    size_t removed = type_ops(object.type).remove_expired(object, context(), steps / kRemovalCost + 1);
+    steps -= std::min(steps, removed * kRemovalCost + 1);
     stats_.expired_fields += removed;
     if (removed) write_back(each.id(), due, hash, object, "hexpired", EventClass::hash);
-    else schedule_elements(each.id(), due, hash, object);
+    else if (object.rescheduled) schedule_elements(each.id(), due, hash, object);
   }
   return steps;
 }

@@ -54,8 +54,9 @@ struct TypeOps {
   // `ordered` types feed a running digest, others are xor-ed together.
   void (*digest)(const Object&, const std::function<void(std::initializer_list<Bytes>)>& part);
   bool ordered;
-  // Only for types whose elements expire (else null): the earliest expiry (-1: none); and the removal of elements that
-  // are due, at most about `steps` of them, which sets `changed` and `rescheduled`.
+  // Only for types whose elements expire (else null): the earliest expiry (-1: none), of which the caller tells the
+  // database's index; and the removal of elements that are due, at most `steps` of them, which sets `changed`, and
+  // `rescheduled` when the index must be told again.
   int64_t (*earliest_expiry)(const Object&) = nullptr;
   size_t (*remove_expired)(Object&, const TypeContext&, size_t steps) = nullptr;
 };

@@ -1,5 +1,6 @@
 // Every data type has one line here.
 #include "base/check.h"
+#include "store/hash.h"
 #include "store/object.h"
 #include "store/string.h"
 
@@ -8,6 +9,7 @@ namespace vitrine {
 const TypeOps& type_ops(Type type) {
   switch (type) {
     case Type::string: return kStringOps;
+    case Type::hash: return kHashOps;
     default: break;
   }
   CHECK(!"a type without operations");

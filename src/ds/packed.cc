@@ -200,7 +200,7 @@ PackedValue read_long(const uint8_t* p) {
 const uint8_t* find(const uint8_t* p, const uint8_t* end, const PackedItem& item, size_t skip) {
   uint8_t head[9];
   size_t head_bytes = item.write_head(head);
-  Bytes text = item.is_int() ? Bytes() : item.text();
+  Bytes text = item.is_int() ? Bytes("") : item.text();
   uint8_t first = head[0];
   while (p < end) {
     if (*p == first && std::memcmp(p, head, head_bytes) == 0 &&

@@ -114,5 +114,7 @@ def write(out, options, results):
     (out / 'results.md').write_text('\n'.join(text) + f'\n{note}\n')
     targets = [all(ok for *_, ok in r['checks']) for r in results['throughput'] if r['checks']]
     targets += [r['pass'] for table in ('memory', 'latency') for r in results[table]]
+    if options.refused:
+        note += f'; not measured: {", ".join(options.refused)}'
     print(f'{sum(targets)} of {len(targets)} targets met; {note}')
     print(f'tables: {out}/results.md and *.csv; {plot(out, results)}')

@@ -21,7 +21,7 @@ import sys
 import time
 
 import report
-from peers import Peer
+from peers import Peer, Refused
 from workloads import GROUPS, KEYS, VALUE, encode, holdings, rows
 
 BENCHMARK = 'redis-benchmark'
@@ -38,7 +38,7 @@ def finish(process):
     """(operations a second, p99 in ms)"""
     out, err = process.communicate(timeout=600)
     if process.returncode or 'ERR' in out or 'WRONGTYPE' in out:
-        raise SystemExit(f'{" ".join(process.args)}: {out[-300:]} {err[-300:]}')
+        raise Refused(f'{" ".join(process.args[9:])}: {err.strip()[-100:] or out.strip()[-100:]}')
     row = list(csv.DictReader(io.StringIO(out)))[-1]
     return float(row['rps']), float(row['p99_latency_ms'])
 
@@ -73,23 +73,37 @@ def verdict(row, ours, theirs):
     return results
 
 
+def compared(options, row, ours, theirs):
+    n = requests_for(theirs, row, options.cpu_s)
+    samples = {ours: [], theirs: []}
+    for turn in range(options.rounds):
+        for peer in (ours, theirs) if turn % 2 == 0 else (theirs, ours):
+            samples[peer].append(measure(peer, row, n))
+    a, b = medians(samples[ours]), medians(samples[theirs])
+    return {'row': row, 'n': n, 'ours': a, 'theirs': b, 'checks': verdict(row, a, b)}
+
+
+def refused(options, what, error):
+    options.refused.append(what)
+    print(f'not measured: {what}: {error}', flush=True)
+
+
 def throughput(options, selected):
     done = []
     for group in dict.fromkeys(row.group for row in selected):
         ours, theirs = Peer(options.ours), Peer('redis')
         try:
-            for peer in (ours, theirs):
+            for peer in (theirs, ours):
                 GROUPS[group](peer)
                 peer.settle()
             for row in (r for r in selected if r.group == group):
-                n = requests_for(theirs, row, options.cpu_s)
-                samples = {ours: [], theirs: []}
-                for turn in range(options.rounds):
-                    for peer in (ours, theirs) if turn % 2 == 0 else (theirs, ours):
-                        samples[peer].append(measure(peer, row, n))
-                a, b = medians(samples[ours]), medians(samples[theirs])
-                done.append({'row': row, 'n': n, 'ours': a, 'theirs': b, 'checks': verdict(row, a, b)})
-                print(report.throughput_line(done[-1]), flush=True)
+                try:
+                    done.append(compared(options, row, ours, theirs))
+                    print(report.throughput_line(done[-1]), flush=True)
+                except Refused as e:
+                    refused(options, f'{row.name} P{row.pipeline}', e)
+        except Refused as e:
+            refused(options, group, e)
         finally:
             ours.stop()
             theirs.stop()
@@ -119,8 +133,12 @@ def memory(options, selected):
     counts = (100_000, 130_000) if options.quick else (1_000_000, 1_300_000)
     done = []
     for holding in selected:
-        ours = held(options.ours, holding, counts)
-        theirs = held('redis', holding, counts)
+        try:
+            ours = held(options.ours, holding, counts)
+            theirs = held('redis', holding, counts)
+        except Refused as e:
+            refused(options, holding.name, e)
+            continue
         done.append({'row': holding, 'counts': counts, 'ours': ours, 'theirs': theirs,
                      'pass': round(max(ours), 1) <= holding.target})
         print(report.memory_line(done[-1]), flush=True)
@@ -160,9 +178,10 @@ def latency(options):
 
 # ---- all of it --------------------------------------------------------------------------------------------------
 
-def chosen(only, table, *names):
-    text = ' '.join((table, *names)).lower()
-    return not only or any(part.lower().replace('_', ' ') in text for part in only)
+def chosen(only, table, group, name):
+    """Whether a row is asked for: by its table, its group, or a part of its name."""
+    return not only or any(part.lower() in (table, group) or part.lower().replace('_', ' ') in name.lower()
+                           for part in only)
 
 
 def main():
@@ -174,12 +193,13 @@ def main():
     parser.add_argument('--out', type=pathlib.Path)
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 5)
+    options.refused = []
     options.cpu_s = 0.25 if options.quick else 1.2
     out = options.out or pathlib.Path(__file__).resolve().parent / 'results' / time.strftime('%Y%m%d-%H%M%S')
     out.mkdir(parents=True, exist_ok=True)
 
-    pipelined = [r for r in rows() if chosen(options.only, 'throughput', r.group, r.name, f'p{r.pipeline}')]
-    holding = [h for h in holdings() if chosen(options.only, 'memory', h.name)]
+    pipelined = [r for r in rows() if chosen(options.only, 'throughput', r.group, f'{r.name} P{r.pipeline}')]
+    holding = [h for h in holdings() if chosen(options.only, 'memory', '', h.name)]
     results = {'throughput': [], 'memory': [], 'latency': []}
     if pipelined:
         print(report.THROUGHPUT_HEAD, flush=True)
@@ -187,11 +207,11 @@ def main():
     if holding:
         print(report.MEMORY_HEAD, flush=True)
         results['memory'] = memory(options, holding)
-    if chosen(options.only, 'latency mixed'):
+    if chosen(options.only, 'latency', 'mixed', ''):
         print(report.LATENCY_HEAD, flush=True)
         results['latency'] = latency(options)
     report.write(out, options, results)
-    return 0
+    return 1 if options.refused else 0
 
 
 if __name__ == '__main__':

@@ -144,8 +144,8 @@ def holdings():
         Holding('string, integer value', 50, each(lambda i: encode('SET', f'key:{i:012}', 1_000_000 + i))),
         Holding('hash of 5 small fields, per key', 140, five_fields),
         Holding('one hash, fields of 16 B + 13 B', 52, many('HSET', lambda i: (f'field:{i:010}', f'value:{i:07}'))),
-        Holding('one set of strings, 17 B', 42, many('SADD', lambda i: (f'member:{i:010}',))),
-        Holding('one set of integers', 24, many('SADD', lambda i: (1_000_000 + i,))),
+        Holding('one set, members of 17 B', 42, many('SADD', lambda i: (f'member:{i:010}',))),
+        Holding('one set, integers', 24, many('SADD', lambda i: (1_000_000 + i,))),
         Holding('one sorted set, members of 17 B', 64, lambda a, b: grouped('ZADD', 'big', scores(a, b))),
         Holding('one list, items of 15 B', 17.5, many('RPUSH', lambda i: (f'item:{i:010}',))),
     ]

@@ -204,7 +204,7 @@ const uint8_t* find(const uint8_t* p, const uint8_t* end, const PackedItem& item
   uint8_t first = head[0];
   while (p < end) {
     if (*p == first && std::memcmp(p, head, head_bytes) == 0 &&
-        std::memcmp(p + head_bytes, text.data(), text.size()) == 0)
+        (text.empty() || std::memcmp(p + head_bytes, text.data(), text.size()) == 0))
       return p;
     p = next(p);
     for (size_t i = 0; i < skip && p < end; i++) p = next(p);
@@ -346,6 +346,7 @@ size_t Packed::erase_range(int64_t index, size_t n) {
 void Packed::append_all(Packed other) { append_run(other.run(), other.count()); }
 
 void Packed::append_run(Bytes run, size_t count) {
+  if (run.empty()) return;
   std::memcpy(splice(bytes_used(), 0, run.size()), run.data(), run.size());
   add_count(count);
 }

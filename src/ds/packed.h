@@ -90,7 +90,7 @@ class PackedItem {
     if (!is_int_ && text_.size() < 64) {
       size_t n = text_.size();
       *to = static_cast<uint8_t>(0x80 | n);
-      std::memcpy(to + 1, text_.data(), n);
+      if (n > 0) std::memcpy(to + 1, text_.data(), n);
       to[n + 1] = static_cast<uint8_t>(n + 1);
       return to + n + 2;
     }

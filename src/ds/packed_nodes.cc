@@ -27,7 +27,7 @@ PackedNode PackedNode::make(size_t wanted, size_t& account) {
 
 PackedNode PackedNode::make_plain(Bytes text, size_t& account) {
   PackedNode n = make(text.size(), account);
-  std::memcpy(n.block, text.data(), text.size());
+  if (!text.empty()) std::memcpy(n.block, text.data(), text.size());
   n.end = static_cast<uint32_t>(text.size());
   n.plain = 1;
   n.count = 1;

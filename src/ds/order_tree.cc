@@ -111,6 +111,7 @@ OrderTree::Leaf* OrderTree::descend(const Key& key, Path& path) const {
     if (at > 0) at--;
     path[level] = {inner, at};
     node = inner->children()[at];
+    prefetch_node(node, level + 1 == height_);
   }
   return static_cast<Leaf*>(node);
 }
@@ -141,6 +142,8 @@ OrderTree::Leaf* OrderTree::descend_to_rank(uint64_t rank, Path& path, unsigned&
 }
 
 unsigned OrderTree::index_of(const Leaf* leaf, const ZMember* member) const {
+  unsigned first = count_scores<false>(leaf->scores(), leaf->size, member->score());
+  if (first < leaf->size && leaf->member(first) == member) return first;
   unsigned index = count_keys<false>(leaf, Key{member->score(), member->bytes()});
   CHECK(index < leaf->size && leaf->member(index) == member);
   return index;
@@ -156,38 +159,26 @@ uint64_t OrderTree::rank_of(const ZMember* member) const {
     unsigned at = count_keys<true>(inner, key);
     CHECK(at > 0);
     at--;
-    prefetch(inner->children()[at]);
-    for (unsigned i = 0; i < at; i++) rank += inner->counts()[i];
     node = inner->children()[at];
+    prefetch_node(node, level + 1 == height_);
+    for (unsigned i = 0; i < at; i++) rank += inner->counts()[i];
   }
   return rank + index_of(static_cast<const Leaf*>(node), member);
 }
 
-// As first_not_less.
-template <class IsBefore>
-OrderTree::Iterator OrderTree::seek(IsBefore&& is_before) const {
+// As first_not_less; partition(node) says how many entries of a node are before.
+template <class Partition>
+OrderTree::Iterator OrderTree::seek(Partition&& partition) const {
   if (!root_) return end();
-  auto partition = [&](const auto* node) {
-    unsigned low = 0, n = node->size;
-    while (n > 0) {
-      unsigned half = n / 2;
-      if (is_before(node, low + half)) {
-        low += half + 1;
-        n -= half + 1;
-      } else {
-        n = half;
-      }
-    }
-    return low;
-  };
   const void* node = root_;
   uint64_t rank = 0;
   for (unsigned level = 0; level < height_; level++) {
     auto* inner = static_cast<const Inner*>(node);
     unsigned at = partition(inner);
     if (at > 0) at--;
-    for (unsigned i = 0; i < at; i++) rank += inner->counts()[i];
     node = inner->children()[at];
+    prefetch_node(node, level + 1 == height_);
+    for (unsigned i = 0; i < at; i++) rank += inner->counts()[i];
   }
   auto* leaf = static_cast<const Leaf*>(node);
   unsigned index = partition(leaf);
@@ -197,24 +188,29 @@ OrderTree::Iterator OrderTree::seek(IsBefore&& is_before) const {
 }
 
 OrderTree::Iterator OrderTree::seek_asking(Asked asked, void* context) const {
-  return seek([&](const auto* node, unsigned i) { return asked(context, node->score(i), node->member(i)); });
+  return seek([&](const auto* node) {
+    return first_member_not_before(node, 0, node->size,
+                                   [&](unsigned i) { return asked(context, node->score(i), node->member(i)); });
+  });
 }
 
 OrderTree::Iterator OrderTree::lower_bound(double score, Bound bound) const {
-  if (bound == Bound::inclusive) return seek([&](const auto* node, unsigned i) { return node->score(i) < score; });
-  return seek([&](const auto* node, unsigned i) { return node->score(i) <= score; });
+  return seek([&](const auto* node) {
+    return bound == Bound::inclusive ? count_scores<false>(node->scores(), node->size, score)
+                                     : count_scores<true>(node->scores(), node->size, score);
+  });
 }
 
 OrderTree::Iterator OrderTree::lower_bound(Bytes bytes, Bound bound) const {
   int limit = bound == Bound::inclusive ? 0 : 1;
-  return seek([&](const auto* node, unsigned i) { return node->member(i)->bytes().compare(bytes) < limit; });
+  return seek([&](const auto* node) {
+    return first_member_not_before(node, 0, node->size,
+                                   [&](unsigned i) { return node->member(i)->bytes().compare(bytes) < limit; });
+  });
 }
 
 OrderTree::Iterator OrderTree::find(double score, Bytes bytes) const {
-  Iterator found = seek([&](const auto* node, unsigned i) {
-    double other = node->score(i);
-    return other < score || (other == score && node->member(i)->bytes() < bytes);
-  });
+  Iterator found = seek([&](const auto* node) { return count_keys<false>(node, Key{score, bytes}); });
   if (found && found.score() == score && found.member()->bytes() == bytes) return found;
   return end();
 }
@@ -562,54 +558,6 @@ bool OrderTree::move_within(Path& path, Leaf* leaf, unsigned index, double new_s
   store_member(leaf, to, member);
   if (to == 0 || index == 0) refresh_first(path, height_, leaf);
   return true;
-}
-
-// --- Checking ---
-
-void OrderTree::check() const {
-  if (!root_) {
-    CHECK(!first_ && !last_ && count_ == 0 && height_ == 0 && node_bytes_ == 0);
-    return;
-  }
-  CHECK(count_ > 0 && !first_->prev && !last_->next);
-  size_t bytes = 0;
-  check_below(root_, height_, count_, first_->score(0), first_->member(0), bytes);
-  CHECK(bytes == node_bytes_);
-  CHECK(height_ == 0 || static_cast<const Inner*>(root_)->size > 1);
-  uint64_t seen = 0;
-  const ZMember* before = nullptr;
-  for (const Leaf* leaf = first_; leaf; leaf = leaf->next) {
-    CHECK(leaf->next ? leaf->next->prev == leaf : leaf == last_);
-    for (unsigned i = 0; i < leaf->size; i++, seen++) {
-      const ZMember* member = leaf->member(i);
-      CHECK(member->score() == leaf->score(i));
-      if (before) {
-        CHECK(before->score() < member->score() ||
-              (before->score() == member->score() && before->bytes() < member->bytes()));
-      }
-      before = member;
-    }
-  }
-  CHECK(seen == count_);
-}
-
-void OrderTree::check_below(const void* node, unsigned height, uint64_t count, double score, const ZMember* member,
-                            size_t& bytes) const {
-  if (height == 0) {
-    auto* leaf = static_cast<const Leaf*>(node);
-    CHECK(leaf->size == count && leaf->size > 0 && leaf->size <= leaf->capacity);
-    CHECK(leaf->score(0) == score && leaf->member(0) == member);
-    CHECK(height_ == 0 || leaf->capacity == kLeafCapacity);
-    bytes += memory::good_size(leaf_bytes(leaf->capacity));
-    return;
-  }
-  auto* inner = static_cast<const Inner*>(node);
-  CHECK(inner->size > 0 && inner->size <= inner->capacity && inner->count() == count);
-  CHECK(inner->score(0) == score && inner->member(0) == member);
-  CHECK(node == root_ || inner->capacity == kInnerCapacity);
-  bytes += memory::good_size(inner_bytes(inner->capacity));
-  for (unsigned i = 0; i < inner->size; i++)
-    check_below(inner->children()[i], height - 1, inner->counts()[i], inner->score(i), inner->member(i), bytes);
 }
 
 }  // namespace vitrine

@@ -222,8 +222,8 @@ class OrderTree {
   Leaf* descend_last(Path& path) const;
   Leaf* descend_to_rank(uint64_t rank, Path& path, unsigned& index) const;
   unsigned index_of(const Leaf* leaf, const ZMember* member) const;
-  template <class IsBefore>
-  Iterator seek(IsBefore&& is_before) const;
+  template <class Partition>
+  Iterator seek(Partition&& partition) const;
   Iterator seek_asking(Asked asked, void* context) const;
 
   void put(Path& path, Leaf* leaf, unsigned index, ZMember* member);

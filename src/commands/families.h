@@ -9,5 +9,7 @@ void add_string_commands(CommandRegistry& registry);
 void add_lcs_command(CommandRegistry& registry);
 void add_generic_commands(CommandRegistry& registry);
 void add_expiry_commands(CommandRegistry& registry);
+void add_set_commands(CommandRegistry& registry);
+void add_set_algebra_commands(CommandRegistry& registry);
 
 }  // namespace vitrine

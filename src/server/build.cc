@@ -12,6 +12,8 @@ namespace {
 void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_string_commands(registry);
   add_lcs_command(registry);
+  add_set_commands(registry);
+  add_set_algebra_commands(registry);
   add_generic_commands(registry);
   add_expiry_commands(registry);
   add_session_commands(registry, dispatcher);

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "store/hash.h"
 #include "store/object.h"
+#include "store/set.h"
 #include "store/string.h"
 
 namespace vitrine {
@@ -10,6 +11,7 @@ const TypeOps& type_ops(Type type) {
   switch (type) {
     case Type::string: return kStringOps;
     case Type::hash: return kHashOps;
+    case Type::set: return kSetOps;
     default: break;
   }
   CHECK(!"a type without operations");

@@ -107,9 +107,8 @@ void rename(Call& c) { rename_key(c, false); }
 void renamenx(Call& c) { rename_key(c, true); }
 
 // A database number, or -1 with the error latched.
-int take_database(Call& c, Bytes error = {}) {
-  int64_t db = c.args.integer(error.empty() ? Args::kNotInteger : error);
-  if (!c.args.failed() && db != static_cast<int32_t>(db)) c.args.fail(error.empty() ? Args::kNotInt32 : error);
+int take_database(Call& c) {
+  int64_t db = c.args.integer(INT32_MIN, INT32_MAX, Args::kNotInt32);
   if (c.args.failed()) return -1;
   if (db < 0 || db >= c.keyspace.databases()) return c.args.fail("ERR DB index is out of range"), -1;
   return static_cast<int>(db);
@@ -164,8 +163,12 @@ void copy(Call& c) {
 }
 
 void swapdb(Call& c) {
-  int a = take_database(c, "ERR invalid first DB index"), b = take_database(c, "ERR invalid second DB index");
+  auto take_number = [&](Bytes error) { return c.args.integer(INT32_MIN, INT32_MAX, error, error); };
+  int64_t first = take_number("ERR invalid first DB index"), second = take_number("ERR invalid second DB index");
   if (!c.args.done()) return;
+  auto exists = [&](int64_t db) { return db >= 0 && db < c.keyspace.databases(); };
+  if (!exists(first) || !exists(second)) return c.reply.error("ERR DB index is out of range");
+  int a = static_cast<int>(first), b = static_cast<int>(second);
   c.keyspace.swap(a, b);
   c.reply.ok();
 }

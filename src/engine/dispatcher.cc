@@ -231,6 +231,7 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   if (!nested) last_stamp_ = end;
   command->stats.calls++;
   command->stats.ticks += duration;
+  if (!nested && duration > longest_ticks_) longest_ticks_ = duration, longest_command_ = command;
   if (options_.observe.latency_tracking) {
     if (!command->stats.histogram) command->stats.histogram = std::make_unique<LatencyHistogram>();
     command->stats.histogram->record(ticks_to_ns(duration));

@@ -111,6 +111,9 @@ class Dispatcher {
   const Options& options() const { return options_; }
   // False while a password is set: sessions begin unauthenticated.
   bool open_to_all() const { return options_.clients.password.empty(); }
+  // The command that took longest since forget_longest(), of all clients; null when none ran.
+  const Command* longest_of_turn() const { return longest_command_; }
+  void forget_longest() { longest_ticks_ = 0, longest_command_ = nullptr; }
   // The command on the stack, for a crash report; null when none.
   std::span<const Bytes> in_hand() const { return in_hand_; }
   const Session* session_in_hand() const { return session_in_hand_; }
@@ -149,6 +152,8 @@ class Dispatcher {
   uint64_t last_stamp_ = 0;   // when the last command of this batch ended, in ticks; 0: none yet
   std::span<const Bytes> in_hand_;
   const Session* session_in_hand_ = nullptr;
+  uint64_t longest_ticks_ = 0;
+  const Command* longest_command_ = nullptr;
 };
 
 }  // namespace vitrine

@@ -53,6 +53,7 @@ class Waiters : public KeyObserver {
   bool unblock(Session& session, bool with_error);
 
   size_t parked() const { return parked_.size(); }
+  size_t with_deadline() const { return deadlines_.size(); }
   size_t keys_waited_for() const { return queues_.size(); }
 
   void on_change(const Change& change) override;

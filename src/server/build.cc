@@ -21,6 +21,18 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_transaction_commands(registry, dispatcher);
 }
 
+ConnectionFigures connection_figures(const ClientServer::Stats& s) {
+  ConnectionFigures f;
+  f.accepted = s.connections, f.rejected = s.rejected_connections;
+  f.bytes_read = s.bytes_read, f.bytes_written = s.bytes_written, f.reads = s.reads, f.writes = s.writes;
+  f.protocol_errors = s.protocol_errors;
+  f.query_buffer_disconnections = s.query_buffer_limit_disconnections;
+  f.output_buffer_disconnections = s.output_limit_disconnections;
+  f.idle_disconnections = s.idle_disconnections, f.evicted_clients = s.evicted_clients;
+  f.denied_by_protected_mode = s.denied_by_protected_mode;
+  return f;
+}
+
 }  // namespace
 
 Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
@@ -28,14 +40,18 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
       keyspace_(options.keyspace, loop_.wall_ms(), hash_seed ^ static_cast<uint64_t>(loop_.wall_us())),
       waiters_(keyspace_), watches_(keyspace_, sessions_),
       dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_, waiters_, watches_),
-      clients_(loop_, dispatcher_, options.network, options.clients) {
+      clients_(loop_, dispatcher_, options.network, options.clients),
+      console_({loop_, workers_, keyspace_, dispatcher_, settings, options.network, options.clients, options.memory,
+                options.observe, options.config_file, [this] { return connection_figures(clients_.stats); }}) {
   keyspace_.set_background([this](std::function<void()> work) {
     workers_.submit(Workers::Kind::lazy_free, std::move(work));
   });
   add_all_commands(registry_, dispatcher_);
   add_config_commands(registry_, settings, options.config_file, [this] { reset_stats(); });
   add_shutdown_command(registry_, *this);
+  console_.add_commands(registry_);
   apply_settings();
+  console_.started();
 }
 
 Node::~Node() = default;
@@ -75,6 +91,7 @@ void Node::reset_stats() {
   keyspace_.stats() = {};
   keyspace_.stats().changes = changes;
   clients_.stats = {};
+  console_.reset_stats();
 }
 
 }  // namespace vitrine

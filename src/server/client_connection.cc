@@ -65,6 +65,7 @@ void ClientConnection::read_input() {
   if (got.status != net::Io::ok) return end();
   bytes_read_ += got.bytes;
   server_.stats.bytes_read += got.bytes;
+  server_.stats.reads++;
   session_->last_active_ms = server_.loop().wall_ms();
   size_t consumed = process(data);
   keep(data.substr(consumed));
@@ -195,6 +196,7 @@ bool ClientConnection::flush() {
     if (sent.status != net::Io::ok) return false;
     bytes_written_ += sent.bytes;
     server_.stats.bytes_written += sent.bytes;
+    server_.stats.writes++;
     out.consume(sent.bytes);
   }
   if (session_->doomed || session_->close_after_reply) return false;

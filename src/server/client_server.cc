@@ -50,6 +50,7 @@ std::expected<void, std::string> ClientServer::listen() {
   options.backlog = network_.tcp_backlog;
   options.keepalive_s = network_.tcp_keepalive_s;
   options.mark = network_.socket_mark;
+  options.multipath = network_.multipath_tcp;
   std::vector<std::unique_ptr<Door>> doors;
   if (network_.port > 0 && !network_.bind.empty()) {
     net::Listening tcp = net::listen_tcp(network_.bind, network_.port, options);
@@ -60,7 +61,8 @@ std::expected<void, std::string> ClientServer::listen() {
   }
   if (!network_.unix_socket.empty()) {
     auto unix_listener =
-        net::listen_unix(network_.unix_socket, static_cast<unsigned>(network_.unix_socket_permissions), options);
+        net::listen_unix(network_.unix_socket, static_cast<unsigned>(network_.unix_socket_permissions), options,
+                         network_.unix_socket_group);
     if (!unix_listener) return std::unexpected("Failed opening Unix socket: " + unix_listener.error());
     doors.push_back(std::make_unique<Door>(*this, std::move(*unix_listener)));
   }

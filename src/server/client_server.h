@@ -28,7 +28,8 @@ class ClientServer {
     std::array<Prepared, kAhead> prepared;
   };
   struct Stats {
-    uint64_t connections = 0, rejected_connections = 0, bytes_read = 0, bytes_written = 0;
+    uint64_t connections = 0, rejected_connections = 0, bytes_read = 0, bytes_written = 0,
+             reads = 0, writes = 0;
     uint64_t protocol_errors = 0, query_buffer_limit_disconnections = 0, output_limit_disconnections = 0;
     uint64_t idle_disconnections = 0, evicted_clients = 0, denied_by_protected_mode = 0;
   };

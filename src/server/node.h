@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/settings.h"
+#include "console/console.h"
 #include "engine/client_options.h"
 #include "engine/dispatcher.h"
 #include "engine/observe_options.h"
@@ -50,6 +51,7 @@ class Node {
   Dispatcher& dispatcher() { return dispatcher_; }
   Keyspace& keyspace() { return keyspace_; }
   Workers& workers() { return workers_; }
+  Console& console() { return console_; }
 
  private:
   void apply_settings();
@@ -70,6 +72,7 @@ class Node {
   WatchTable watches_;
   Dispatcher dispatcher_;
   ClientServer clients_;
+  Console console_;
   bool stopping_ = false;
   bool expiry_backlog_ = false;
   int64_t next_tend_ms_ = 0;

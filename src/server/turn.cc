@@ -18,18 +18,30 @@ void Node::run() {
 void Node::turn() {
   loop_.wait(sleep_ms());
   keyspace_.set_now(loop_.wall_ms());
+  TurnMeter& meter = console_.meter();
+  meter.begin();
+  dispatcher_.forget_longest();
   // Clients' commands, timers, results of the background threads.
   loop_.dispatch_ready();
+  meter.lap(TurnPhase::clients);
   loop_.dispatch_timers();
+  meter.lap(TurnPhase::timers);
   loop_.dispatch_posted();
+  meter.lap(TurnPhase::posted);
   // Commands that waited for time or for others.
   waiters_.expire(sessions_, keyspace_.now_ms());
   release_pause();
   clients_.resume_waiting();
+  meter.lap(TurnPhase::waiters);
   reclaim_expired();
-  if (loop_.wall_ms() >= next_tend_ms_) tend();
+  meter.lap(TurnPhase::expiry);
+  if (loop_.wall_ms() >= next_tend_ms_) {
+    tend();
+    meter.lap(TurnPhase::tend);
+  }
   // Last: replies, then the end of those who leave.
   clients_.flush_all();
+  meter.lap(TurnPhase::flush);
 }
 
 int Node::sleep_ms() const {
@@ -48,6 +60,7 @@ void Node::reclaim_expired() {
   do {
     expiry_backlog_ = keyspace_.expire_some(kExpirySteps) == 0;
   } while (expiry_backlog_ && loop_.clock().monotonic_us() - start < kExpirySliceUs);
+  if (expiry_backlog_) console_.meter().expiry_slices_cut++;
   if (waiters_.fed()) dispatcher_.serve_waiters();
 }
 
@@ -64,6 +77,7 @@ void Node::release_pause() {
 void Node::tend() {
   next_tend_ms_ = loop_.wall_ms() + kTendEveryMs;
   clients_.tend();
+  console_.tend();
 }
 
 }  // namespace vitrine

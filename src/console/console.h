@@ -1,0 +1,44 @@
+// Console: the server's account of itself: INFO, slow log, latency, MEMORY, MONITOR, DEBUG, LOLWUT.
+//
+// It reads what each class counts for itself and renders it. What it measures of its own: the turns of the loop
+// (TurnMeter), rates, the peak of memory.
+#pragma once
+
+#include <memory>
+
+#include "console/info.h"
+#include "console/sections.h"
+#include "console/sources.h"
+
+namespace vitrine {
+
+class CommandRegistry;
+
+class Console {
+ public:
+  explicit Console(Sources sources);
+  ~Console();
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+
+  void add_commands(CommandRegistry& registry);
+  // The node is built: what memory holds now is what an empty server needs.
+  void started();
+  // About ten times a second.
+  void tend();
+  // CONFIG RESETSTAT.
+  void reset_stats();
+
+  Info& info() { return info_; }
+  TurnMeter& meter() { return meter_; }
+
+ private:
+  void note_peak();
+
+  const Sources sources_;
+  TurnMeter meter_;
+  Measured measured_;
+  Info info_;
+};
+
+}  // namespace vitrine

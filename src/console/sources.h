@@ -1,0 +1,44 @@
+// What the console reads. It owns none of it: each class counts for itself, the console reads and renders.
+//
+// The server's own classes stand above this room, so server/build.cc hands over their figures as a function.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace vitrine {
+
+class Dispatcher;
+class EventLoop;
+class Keyspace;
+class Settings;
+class Workers;
+struct ClientOptions;
+struct MemoryOptions;
+struct NetworkOptions;
+struct ObserveOptions;
+
+struct ConnectionFigures {
+  uint64_t accepted = 0, rejected = 0;
+  uint64_t bytes_read = 0, bytes_written = 0, reads = 0, writes = 0;
+  uint64_t protocol_errors = 0, query_buffer_disconnections = 0, output_buffer_disconnections = 0;
+  uint64_t idle_disconnections = 0, evicted_clients = 0, denied_by_protected_mode = 0;
+};
+
+// Everything outlives the console.
+struct Sources {
+  EventLoop& loop;
+  Workers& workers;
+  Keyspace& keyspace;
+  Dispatcher& dispatcher;
+  const Settings& settings;
+  const NetworkOptions& network;
+  const ClientOptions& clients;
+  const MemoryOptions& memory;
+  const ObserveOptions& observe;
+  const std::string& config_file;
+  std::function<ConnectionFigures()> connections;
+};
+
+}  // namespace vitrine

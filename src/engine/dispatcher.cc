@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
 #include "base/ticks.h"
 #include "engine/command_table.h"
 
@@ -56,31 +57,56 @@ std::string shown_arguments(std::span<const Bytes> argv) {
 
 }  // namespace
 
+namespace {
+
+// What a browser would send.
+bool is_http(Bytes name) { return equals_ignoring_case(name, "post") || equals_ignoring_case(name, "host:"); }
+
+}  // namespace
+
+// Replies why not. A refused EXEC ends its transaction.
+bool Dispatcher::refuse(Session& session, const Prepared& p, Bytes error) {
+  if (p.command && p.command->full_name == "exec") {
+    discard_transaction(session, watches_);
+    Bytes reason = error.starts_with("ERR ") ? error.substr(4) : error;
+    session.reply.error("EXECABORT Transaction discarded because of: " + std::string(reason));
+  } else {
+    session.reply.error(error);
+  }
+  return true;
+}
+
 bool Dispatcher::refuse_unknown(Session& session, const Prepared& p) {
   if (p.command && (p.command->subcommands.empty() || p.argv.size() < 2)) return false;
   stats_.unknown++;
+  if (is_http(p.argv[0])) {
+    log(LogLevel::warning,
+        "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands, likely by an "
+        "attacker who uses a browser against this server. Connection%s%s aborted.",
+        session.peer ? " from " : "", session.peer ? session.peer->address().c_str() : "");
+    session.doom();
+    return true;
+  }
   if (p.command) {
     std::string name = p.command->name;
     std::transform(name.begin(), name.end(), name.begin(), [](char c) { return static_cast<char>(std::toupper(c)); });
-    session.reply.error("ERR unknown subcommand '" + std::string(as_c_text(p.argv[1]).substr(0, 128)) + "'. Try " + name + " HELP.");
-    return true;
+    std::string given(as_c_text(p.argv[1]).substr(0, 128));
+    return refuse(session, p, "ERR unknown subcommand '" + given + "'. Try " + name + " HELP.");
   }
-  session.reply.error("ERR unknown command '" + std::string(as_c_text(p.argv[0]).substr(0, 128)) +
-                      "', with args beginning with: " + shown_arguments(p.argv));
-  return true;
+  std::string given(as_c_text(p.argv[0]).substr(0, 128));
+  return refuse(session, p,
+                "ERR unknown command '" + given + "', with args beginning with: " + shown_arguments(p.argv));
 }
 
 bool Dispatcher::refuse_arity(Session& session, const Prepared& p) {
   int arity = p.command->arity, given = static_cast<int>(p.argv.size());
   if (arity > 0 ? given == arity : given >= -arity) return false;
-  session.reply.error("ERR wrong number of arguments for '" + p.command->full_name + "' command");
-  return true;
+  return refuse(session, p, "ERR wrong number of arguments for '" + p.command->full_name + "' command");
 }
 
 bool Dispatcher::refuse_unauthenticated(Session& session, const Prepared& p) {
   if (session.authenticated || open_to_all() || (p.command->flags & kNoAuth)) return false;
-  session.reply.error("NOAUTH Authentication required.");
-  return true;
+  return refuse(session, p, "NOAUTH Authentication required.");
 }
 
 bool Dispatcher::refuse_protected(Session& session, const Prepared& p) {
@@ -89,24 +115,22 @@ bool Dispatcher::refuse_protected(Session& session, const Prepared& p) {
       (session.peer->is_unix_socket() || session.peer->address().starts_with("127.") ||
        session.peer->address().starts_with("[::1]")))
     return false;
-  session.reply.error(
+  return refuse(
+      session, p,
       "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "
       "local connection, otherwise you need to set this option in the configuration file, and then restart the server.");
-  return true;
 }
 
 bool Dispatcher::refuse_no_multi(Session& session, const Prepared& p) {
   if (!session.transaction.open || !(p.command->flags & kNoMulti)) return false;
-  session.reply.error("ERR Command not allowed inside a transaction");
-  return true;
+  return refuse(session, p, "ERR Command not allowed inside a transaction");
 }
 
 bool Dispatcher::refuse_for_memory(Session& session, const Prepared& p) {
   if (!make_room || make_room()) return false;
   bool executes_writes = p.command->full_name == "exec" && (session.transaction.queued_flags & kDenyoom);
   if (!(p.command->flags & kDenyoom) && !executes_writes) return false;
-  session.reply.error("OOM command not allowed when used memory > 'maxmemory'.");
-  return true;
+  return refuse(session, p, "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
 bool Dispatcher::must_hold(Session& session, const Prepared& p) {

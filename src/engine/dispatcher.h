@@ -120,6 +120,7 @@ class Dispatcher {
 
  private:
   // Each returns true when the command was refused (and the refusal is the reply).
+  bool refuse(Session& session, const Prepared& p, Bytes error);
   bool refuse_unknown(Session& session, const Prepared& p);
   bool refuse_arity(Session& session, const Prepared& p);
   bool refuse_unauthenticated(Session& session, const Prepared& p);

@@ -11,5 +11,8 @@ void add_generic_commands(CommandRegistry& registry);
 void add_expiry_commands(CommandRegistry& registry);
 void add_set_commands(CommandRegistry& registry);
 void add_set_algebra_commands(CommandRegistry& registry);
+void add_hash_commands(CommandRegistry& registry);
+void add_hash_scan_commands(CommandRegistry& registry);
+void add_hash_expiry_commands(CommandRegistry& registry);
 
 }  // namespace vitrine

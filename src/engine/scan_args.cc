@@ -4,16 +4,20 @@
 
 namespace vitrine {
 
-bool read_scan_args(Call& c, ScanKind kind, ScanArgs& args) {
+bool read_scan_cursor(Call& c, ScanArgs& args) {
   // As strtoull reads it: a sign is allowed and wraps.
   Bytes cursor = c.args.bytes();
   cursor = cursor.substr(0, cursor.find('\0'));
-  bool negative = cursor.starts_with('-');
-  if (negative || cursor.starts_with('+')) cursor.remove_prefix(1);
+  bool negative = cursor.starts_with('-'), sign = negative || cursor.starts_with('+');
+  if (sign) cursor.remove_prefix(1);
   while (cursor.size() > 1 && cursor[0] == '0') cursor.remove_prefix(1);
-  auto parsed = cursor.empty() ? std::optional<uint64_t>(0) : parse_uint64(cursor);
+  auto parsed = cursor.empty() && !sign ? std::optional<uint64_t>(0) : parse_uint64(cursor);
   if (!parsed) return c.args.fail("ERR invalid cursor"), false;
   args.cursor = negative ? 0 - *parsed : *parsed;
+  return true;
+}
+
+bool read_scan_options(Call& c, ScanKind kind, ScanArgs& args) {
   while (c.args.more()) {
     if (c.args.accept("COUNT", 1)) {
       int64_t count = c.args.integer();
@@ -34,6 +38,10 @@ bool read_scan_args(Call& c, ScanKind kind, ScanArgs& args) {
     }
   }
   return c.args.done();
+}
+
+bool read_scan_args(Call& c, ScanKind kind, ScanArgs& args) {
+  return read_scan_cursor(c, args) && read_scan_options(c, kind, args);
 }
 
 void reply_scan_cursor(Call& c, uint64_t cursor) {

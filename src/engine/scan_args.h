@@ -17,8 +17,10 @@ struct ScanArgs {
   bool values = true;          // HSCAN ... NOVALUES, ZSCAN ... NOSCORES
 };
 
-// Reads from the cursor on: the key of the *SCAN forms has been read (or stands at argv[1] unread). False when an error
-// has been replied.
+// Both read where `c.args` stands (the *SCAN forms have read their key) and return false when an error has been replied.
+// Between the two the *SCAN forms look at their key: a missing one or one of another type goes before wrong options.
+bool read_scan_cursor(Call& c, ScanArgs& args);
+bool read_scan_options(Call& c, ScanKind kind, ScanArgs& args);
 bool read_scan_args(Call& c, ScanKind kind, ScanArgs& args);
 
 // The head of a reply: an array of two whose first element is the cursor.

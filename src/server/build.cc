@@ -16,6 +16,9 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_set_algebra_commands(registry);
   add_generic_commands(registry);
   add_expiry_commands(registry);
+  add_hash_commands(registry);
+  add_hash_scan_commands(registry);
+  add_hash_expiry_commands(registry);
   add_session_commands(registry, dispatcher);
   add_client_commands(registry, dispatcher);
   add_transaction_commands(registry, dispatcher);

@@ -17,7 +17,7 @@ struct ScanArgs {
   bool values = true;          // HSCAN ... NOVALUES, ZSCAN ... NOSCORES
 };
 
-// Both read where `c.args` stands (the *SCAN forms have read their key) and return false when an error has been replied.
+// Both read where `c.args` stands and return false when an error has been replied.
 // Between the two the *SCAN forms look at their key: a missing one or one of another type goes before wrong options.
 bool read_scan_cursor(Call& c, ScanArgs& args);
 bool read_scan_options(Call& c, ScanKind kind, ScanArgs& args);

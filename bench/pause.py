@@ -9,8 +9,8 @@ A second connection pings in a tight loop from a process of its own while the se
 
 `idle` and `busy` (overwriting the same thousand keys, 64 at a time) are the noise of the method on this machine. Where
 it is allowed, the pinger and the first thread of the server, which executes, have real-time priority, so that neither
-waits for other programs; the server's other threads have not. Where INFO has a figure of the server's own for its longest
-stall, it is printed too.
+waits for other programs; the server's other threads have not. Where INFO has a figure of the server's own for its
+longest stall, it is printed too.
 """
 
 import argparse

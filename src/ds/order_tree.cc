@@ -495,7 +495,7 @@ void OrderTree::merge_inner(Path& path, unsigned level) {
   if (level == 0) return;
   Inner* inner = path[level].inner;
   auto [parent, at] = path[level - 1];
-  auto size_of = [&](unsigned i) { return static_cast<Inner*>(parent->children()[i])->size; };
+  auto size_of = [&, parent = parent](unsigned i) { return static_cast<Inner*>(parent->children()[i])->size; };
   if (inner->size > kMergedInner / 2) return;
   if (at + 1 < parent->size && inner->size + size_of(at + 1) <= kMergedInner) {
     at++;

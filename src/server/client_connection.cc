@@ -187,7 +187,8 @@ bool ClientConnection::flush() {
   while (!session_->doomed && !out.empty()) {
     iovec pieces[64];
     int n = out.pieces(pieces, 64);
-    net::IoResult sent = net::write_some(fd_, std::span<const iovec>(pieces, static_cast<size_t>(n)));
+    net::IoResult sent = n == 1 ? net::write_some(fd_, Bytes(static_cast<char*>(pieces[0].iov_base), pieces[0].iov_len))
+                                : net::write_some(fd_, std::span<const iovec>(pieces, static_cast<size_t>(n)));
     if (sent.status == net::Io::would_block) {
       if (!write_blocked_) server_.loop().modify(fd_, EPOLLIN | EPOLLOUT);
       write_blocked_ = true;

@@ -8,7 +8,8 @@ namespace vitrine {
 void OutputBuffer::add_block(size_t bytes) {
   seal_tail();
   if (!blocks_.empty()) sealed_ += blocks_.back().size;
-  size_t capacity = memory::good_size(bytes > kBlockBytes ? bytes : kBlockBytes);
+  size_t least = blocks_.empty() ? kFirstBlockBytes : kBlockBytes;
+  size_t capacity = memory::good_size(bytes > least ? bytes : least);
   char* data = static_cast<char*>(memory::allocate(capacity));
   blocks_.push_back({data, 0, capacity});
   held_ += capacity;

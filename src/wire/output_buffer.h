@@ -17,6 +17,7 @@ namespace vitrine {
 class OutputBuffer {
  public:
   static constexpr size_t kBlockBytes = 16 * 1024;
+  static constexpr size_t kFirstBlockBytes = 4 * 1024;  // most turns' replies to a client fit
 
   OutputBuffer() = default;
   ~OutputBuffer() { clear(); }

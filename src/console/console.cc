@@ -1,6 +1,9 @@
 #include "console/console.h"
 
+#include <algorithm>
+
 #include "base/memory.h"
+#include "console/commands.h"
 #include "engine/call.h"
 #include "engine/dispatcher.h"
 #include "io/event_loop.h"
@@ -8,7 +11,10 @@
 
 namespace vitrine {
 
-Console::Console(Sources sources) : sources_(std::move(sources)) {
+Console::Console(Sources sources)
+    : sources_(std::move(sources)), command_log_(sources_.observe, sources_.settings, sources_.loop),
+      latency_(sources_.observe, sources_.loop),
+      monitors_(sources_.dispatcher, sources_.settings, sources_.loop) {
   measured_.run_id = random_hex(40);
   measured_.replication_id = random_hex(40);
   measured_.start_wall_us = sources_.loop.clock().wall_us();
@@ -20,6 +26,13 @@ Console::Console(Sources sources) : sources_(std::move(sources)) {
     const Command* command = sources_.dispatcher.longest_of_turn();
     return command ? command->full_name : std::string();
   };
+  meter_.on_long = [this](TurnPhase phase, uint64_t spent) {
+    if (phase == TurnPhase::expiry) latency_.note("expire-cycle", ticks_to_ns(spent));
+    if (phase == TurnPhase::eviction) latency_.note("eviction-cycle", ticks_to_ns(spent));
+  };
+  sources_.dispatcher.observe_notable(&command_log_);
+  sources_.dispatcher.observe_notable(&latency_);
+  sources_.dispatcher.on_stop_monitoring = [this](Session& session) { monitors_.detach(session); };
 }
 
 Console::~Console() = default;
@@ -39,8 +52,19 @@ void Console::note_peak() {
   measured_.peak_at_s = sources_.loop.clock().wall_ms() / 1000;
 }
 
+void Console::apply_thresholds() {
+  const ObserveOptions& o = sources_.observe;
+  int64_t latency_us = o.latency_monitor_threshold_ms * 1000;
+  auto in_ticks = [](int64_t us) { return ns_to_ticks(static_cast<uint64_t>(us) * 1000); };
+  uint64_t slow = o.slower_than_us < 0 ? UINT64_MAX : in_ticks(o.slower_than_us);
+  uint64_t long_ticks = latency_us <= 0 ? UINT64_MAX : in_ticks(latency_us);
+  sources_.dispatcher.thresholds.slow_ticks = std::min(slow, long_ticks);
+  meter_.report_from(long_ticks);
+}
+
 void Console::tend() {
   note_peak();
+  monitors_.sweep();
   int64_t now_us = sources_.loop.clock().monotonic_us();
   ConnectionFigures c = sources_.connections();
   measured_.commands.sample(now_us, sources_.dispatcher.stats().commands);
@@ -64,6 +88,14 @@ void Console::add_commands(CommandRegistry& registry) {
     note_peak();
     c.reply.verbatim(info_.render(c.args.rest()));
   });
+  registry.add("monitor", [this](Call& c) {
+    monitors_.attach(c.session);
+    c.reply.ok();
+  });
+  add_command_log_commands(registry, command_log_);
+  add_latency_commands(registry, latency_);
+  add_memory_commands(registry, sources_, measured_);
+  add_small_commands(registry, sources_, measured_);
 }
 
 }  // namespace vitrine

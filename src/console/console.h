@@ -6,7 +6,10 @@
 
 #include <memory>
 
+#include "console/command_log.h"
 #include "console/info.h"
+#include "console/latency.h"
+#include "console/monitor.h"
 #include "console/sections.h"
 #include "console/sources.h"
 
@@ -26,11 +29,14 @@ class Console {
   void started();
   // About ten times a second.
   void tend();
+  // latency-monitor-threshold or slowlog-log-slower-than has changed.
+  void apply_thresholds();
   // CONFIG RESETSTAT.
   void reset_stats();
 
   Info& info() { return info_; }
   TurnMeter& meter() { return meter_; }
+  LatencyMonitor& latency() { return latency_; }
 
  private:
   void note_peak();
@@ -39,6 +45,9 @@ class Console {
   TurnMeter meter_;
   Measured measured_;
   Info info_;
+  CommandLog command_log_;
+  LatencyMonitor latency_;
+  Monitors monitors_;
 };
 
 }  // namespace vitrine

@@ -230,8 +230,6 @@ void Dispatcher::run_nested(Session& session, Command* command, std::span<const 
 
 void Dispatcher::execute(Session& session, Command* command, std::span<const Bytes> argv, uint64_t hash, Bytes key,
                          bool nested, bool retried) {
-  for (CallObserver* observer : observers_)
-    observer->on_call(session, *command, argv);
   std::span<const Bytes> outer_in_hand = in_hand_;
   in_hand_ = argv;
   session_in_hand_ = &session;
@@ -249,6 +247,8 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   else command->bound(call);
   session.running = was_running;
   effects_.end_command(argv, call.changed());
+  if (__builtin_expect(!observers_.empty(), 0) && !retried)
+    for (CallObserver* observer : observers_) observer->on_call(session, *command, argv);
   if (!nested) effects_.close_unit();
 
   uint64_t end = ticks(), duration = end - start;

@@ -30,7 +30,7 @@ struct Prepared {
 class CallObserver {
  public:
   virtual ~CallObserver() = default;
-  // Before the command runs.
+  // After the command ran (so that EXEC comes after what it ran); not when a parked command runs again.
   virtual void on_call(const Session&, const Command&, std::span<const Bytes>) {}
   // After a command that crossed one of the thresholds below.
   virtual void on_notable(const Session&, const Command&, std::span<const Bytes>, uint64_t /*duration_ns*/,

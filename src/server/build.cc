@@ -1,5 +1,4 @@
 // The only file that names every part: what a node is made of, bottom-up.
-#include "base/ticks.h"
 #include "commands/families.h"
 #include "engine/engine_commands.h"
 #include "server/node.h"
@@ -76,13 +75,13 @@ void Node::apply_settings() {
   auto thresholds = [this] {
     auto above = [](int64_t limit) { return limit < 0 ? UINT64_MAX : static_cast<uint64_t>(limit); };
     const ObserveOptions& o = options_.observe;
-    dispatcher_.thresholds.slow_ticks =
-        o.slower_than_us < 0 ? UINT64_MAX : ns_to_ticks(static_cast<uint64_t>(o.slower_than_us) * 1000);
+    console_.apply_thresholds();
     dispatcher_.thresholds.request_bytes = above(o.request_larger_than_bytes);
     dispatcher_.thresholds.reply_bytes = above(o.reply_larger_than_bytes);
     return Refusal();
   };
-  for (const char* name : {"slowlog-log-slower-than", "commandlog-request-larger-than", "commandlog-reply-larger-than"})
+  for (const char* name : {"slowlog-log-slower-than", "latency-monitor-threshold", "commandlog-request-larger-than",
+                           "commandlog-reply-larger-than"})
     settings_.find(name)->apply(thresholds);
   thresholds();
   for (const auto& [from, to] : options_.process.renamed_commands) registry_.rename(from, to);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "console/commands.h"
 #include "engine/call.h"
@@ -14,7 +15,8 @@ namespace vitrine {
 Console::Console(Sources sources)
     : sources_(std::move(sources)), command_log_(sources_.observe, sources_.settings, sources_.loop),
       latency_(sources_.observe, sources_.loop),
-      monitors_(sources_.dispatcher, sources_.settings, sources_.loop) {
+      monitors_(sources_.dispatcher, sources_.settings, sources_.loop),
+      crash_report_(sources_, measured_, the_log().options.hide_user_data) {
   measured_.run_id = random_hex(40);
   measured_.replication_id = random_hex(40);
   measured_.start_wall_us = sources_.loop.clock().wall_us();
@@ -92,10 +94,15 @@ void Console::add_commands(CommandRegistry& registry) {
     monitors_.attach(c.session);
     c.reply.ok();
   });
+  add_debug_views(debug_);
+  add_debug_actions(debug_, sources_, measured_);
+  registry.add("debug", [this](Call& c) { debug_.run(c); });
   add_command_log_commands(registry, command_log_);
   add_latency_commands(registry, latency_);
   add_memory_commands(registry, sources_, measured_);
   add_small_commands(registry, sources_, measured_);
 }
+
+void Console::add_help(CommandRegistry& registry) { add_help_commands(registry); }
 
 }  // namespace vitrine

@@ -7,6 +7,8 @@
 #include <memory>
 
 #include "console/command_log.h"
+#include "console/crash_report.h"
+#include "console/debug.h"
 #include "console/info.h"
 #include "console/latency.h"
 #include "console/monitor.h"
@@ -25,6 +27,8 @@ class Console {
   Console& operator=(const Console&) = delete;
 
   void add_commands(CommandRegistry& registry);
+  // The HELP of every container; after all other commands.
+  void add_help(CommandRegistry& registry);
   // The node is built: what memory holds now is what an empty server needs.
   void started();
   // About ten times a second.
@@ -37,6 +41,10 @@ class Console {
   Info& info() { return info_; }
   TurnMeter& meter() { return meter_; }
   LatencyMonitor& latency() { return latency_; }
+  DebugCommands& debug() { return debug_; }
+  CrashReport& crash_report() { return crash_report_; }
+  // DEBUG PAUSE-CRON.
+  bool paused() const { return debug_.cron_paused; }
 
  private:
   void note_peak();
@@ -48,6 +56,8 @@ class Console {
   CommandLog command_log_;
   LatencyMonitor latency_;
   Monitors monitors_;
+  DebugCommands debug_;
+  CrashReport crash_report_;
 };
 
 }  // namespace vitrine

@@ -5,6 +5,7 @@
 #include "base/settings.h"
 #include "base/ticks.h"
 #include "console/command_log.h"
+#include "console/digest.h"
 #include "console/info.h"
 #include "console/latency.h"
 #include "console/lolwut.h"
@@ -14,6 +15,7 @@
 #include "console/turn_meter.h"
 #include "engine/observe_options.h"
 #include "io/event_loop.h"
+#include "store/keyspace.h"
 
 namespace vitrine {
 namespace {
@@ -209,6 +211,38 @@ TEST(TurnMeterTest, NamesTheLongestPhase) {
   EXPECT_EQ(reports, 2);
   EXPECT_EQ(meter.longest().phase, TurnPhase::expiry);
   EXPECT_EQ(meter.longest().command, "");
+}
+
+// The same random data, written in another order, with another hash seed of the table and by other steps.
+TEST(DigestTest, DependsOnDataOnly) {
+  uint64_t seed = 20261123;
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  Random random(seed);
+  Keyspace::Options options;
+  Keyspace one(options, 1000, 1), two(options, 1000, 2);
+  EXPECT_EQ(digest_of_all(one).hex(), std::string(40, '0'));
+  auto put = [](Keyspace& to, int db, const std::string& key, const std::string& value, int64_t expiry = kNoExpiry) {
+    to.put_string(db, key, hash_bytes(key), value, expiry);
+  };
+  std::vector<std::pair<std::string, std::string>> data;
+  for (int i = 0; i < 500; i++) {
+    std::string value = i % 3 ? std::to_string(random.next() % 1000) : std::string(random.next() % 2000, 'v');
+    data.push_back({"k" + std::to_string(i), value});
+  }
+  for (const auto& [key, value] : data) put(one, 0, key, value);
+  for (auto it = data.rbegin(); it != data.rend(); ++it) put(two, 0, it->first, "other"), put(two, 0, it->first, it->second);
+  EXPECT_EQ(digest_of_all(one), digest_of_all(two));
+
+  std::string before = digest_of_all(two).hex();
+  put(two, 0, "k7", data[7].second + "x");
+  EXPECT_NE(digest_of_all(two).hex(), before);
+  put(two, 0, "k7", data[7].second, 99999);
+  EXPECT_NE(digest_of_all(two).hex(), before) << "an expiry counts";
+  put(two, 0, "k7", data[7].second);
+  EXPECT_EQ(digest_of_all(two).hex(), before);
+  put(two, 1, "k7", data[7].second);
+  EXPECT_NE(digest_of_all(two).hex(), before);
+  EXPECT_NE(Digest::of({"ab", "c"}), Digest::of({"a", "bc"}));
 }
 
 TEST(LolwutTest, DrawsWithinItsSizeAndTheSameForTheSameSeed) {

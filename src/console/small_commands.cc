@@ -1,4 +1,5 @@
 // TIME, LASTSAVE, ROLE.
+#include "base/numbers.h"
 #include "console/commands.h"
 #include "console/lolwut.h"
 #include "console/sections.h"
@@ -29,8 +30,8 @@ void role(Call& c) {
 void lolwut(Call& c) {
   int64_t columns = 66, rows = 20;
   if (c.args.accept("VERSION", 1)) c.args.integer();
-  if (c.args.more()) columns = c.args.integer();
-  if (c.args.more()) rows = c.args.integer();
+  if (c.args.more()) columns = parse_int64(c.args.bytes()).value_or(columns);
+  if (c.args.more()) rows = parse_int64(c.args.bytes()).value_or(rows);
   if (c.args.failed()) return;
   std::string picture = draw_cabinet(c.keyspace.random().next(), columns, rows);
   c.reply.verbatim(picture + "\nA cabinet of glass, drawn anew each time.\nRedis ver. " + std::string(kRedisVersion) +

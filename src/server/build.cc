@@ -1,4 +1,5 @@
 // The only file that names every part: what a node is made of, bottom-up.
+#include "base/log.h"
 #include "commands/families.h"
 #include "engine/engine_commands.h"
 #include "server/node.h"
@@ -52,6 +53,7 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
   add_config_commands(registry_, settings, options.config_file, [this] { reset_stats(); });
   add_shutdown_command(registry_, *this);
   console_.add_commands(registry_);
+  console_.add_help(registry_);
   apply_settings();
   console_.started();
 }
@@ -84,6 +86,10 @@ void Node::apply_settings() {
                            "commandlog-reply-larger-than"})
     settings_.find(name)->apply(thresholds);
   thresholds();
+  settings_.find("crash-log-enabled")->apply([this] {
+    console_.crash_report().enable(the_log().options.crash_log_enabled);
+    return Refusal();
+  });
   for (const auto& [from, to] : options_.process.renamed_commands) registry_.rename(from, to);
 }
 

@@ -33,7 +33,7 @@ void Node::turn() {
   release_pause();
   clients_.resume_waiting();
   meter.lap(TurnPhase::waiters);
-  reclaim_expired();
+  if (!console_.paused()) reclaim_expired();
   meter.lap(TurnPhase::expiry);
   if (loop_.wall_ms() >= next_tend_ms_) {
     tend();

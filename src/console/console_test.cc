@@ -230,7 +230,10 @@ TEST(DigestTest, DependsOnDataOnly) {
     data.push_back({"k" + std::to_string(i), value});
   }
   for (const auto& [key, value] : data) put(one, 0, key, value);
-  for (auto it = data.rbegin(); it != data.rend(); ++it) put(two, 0, it->first, "other"), put(two, 0, it->first, it->second);
+  for (auto it = data.rbegin(); it != data.rend(); ++it) {
+    put(two, 0, it->first, "other");
+    put(two, 0, it->first, it->second);
+  }
   EXPECT_EQ(digest_of_all(one), digest_of_all(two));
 
   std::string before = digest_of_all(two).hex();

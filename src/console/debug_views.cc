@@ -120,7 +120,8 @@ void string_lengths(Call& c) {
   size_t slack = held > value + sizeof(Blob) ? held - value - sizeof(Blob) : 0;
   char text[192];
   std::snprintf(text, sizeof text,
-                "key_sds_len:%zu, key_sds_avail:0, key_zmalloc: %zu, val_sds_len:%zu, val_sds_avail:%zu, val_zmalloc: %zu",
+                "key_sds_len:%zu, key_sds_avail:0, key_zmalloc: %zu, val_sds_len:%zu, val_sds_avail:%zu, "
+                "val_zmalloc: %zu",
                 entry->key().size(), memory::usable_size(entry), value, slack, held);
   c.reply.simple(text);
 }

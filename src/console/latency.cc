@@ -72,7 +72,10 @@ std::string LatencyMonitor::graph(Bytes name, const Event& event, int64_t now_s)
     return high == low ? kRows : 1 + (s.ms - low) * (kRows - 1) / (high - low);
   };
   for (int64_t row = kRows; row >= 1; row--) {
-    for (const Sample& s : event.samples) out += height(s) == row ? (row == kRows ? '#' : 'o') : height(s) > row ? '|' : ' ';
+    for (const Sample& s : event.samples) {
+      if (height(s) == row) out += row == kRows ? '#' : 'o';
+      else out += height(s) > row ? '|' : ' ';
+    }
     out += '\n';
   }
   out += '\n';
@@ -104,8 +107,8 @@ std::string LatencyMonitor::report() const {
     auto n = static_cast<int64_t>(event.samples.size());
     int64_t span = event.samples.back().at_s - event.samples.front().at_s;
     char line[256];
-    std::snprintf(line, sizeof line, "%s: %lld seconds with such an event, %lld ms on average, %lld ms at most", name.c_str(),
-                  static_cast<long long>(n), static_cast<long long>(sum / n),
+    std::snprintf(line, sizeof line, "%s: %lld seconds with such an event, %lld ms on average, %lld ms at most",
+                  name.c_str(), static_cast<long long>(n), static_cast<long long>(sum / n),
                   static_cast<long long>(event.longest_ms));
     out += line;
     if (n > 1) out += ", one every " + std::to_string(span / (n - 1)) + " s";

@@ -1,5 +1,5 @@
-// TurnMeter: what the turns of the loop cost, phase by phase, and which one was the longest and why: the answer to "what
-// held everybody up?". One reading of the time stamp counter per phase.
+// TurnMeter: what the turns of the loop cost, phase by phase, and which one was the longest and why: the answer to
+// "what held everybody up?". One reading of the time stamp counter per phase.
 //
 //   meter.begin();                    // after the sleep
 //   ... meter.lap(TurnPhase::clients); ... meter.lap(TurnPhase::timers); ...

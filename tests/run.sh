@@ -53,6 +53,7 @@ if command -v npm >/dev/null; then
 else
   skip ioredis "npm is not installed"
 fi
+[ $peer = oracle ] || part console $pytest tests/console_test.py
 part abuse $pytest tests/abuse_test.py $slow
 
 echo "tests/run.sh $mode against $peer, $(( $(date +%s) - start )) s:${names:+ failed:$names}"

@@ -4,7 +4,14 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "console/command_log.h"
 #include "console/commands.h"
+#include "console/crash_report.h"
+#include "console/debug.h"
+#include "console/info.h"
+#include "console/latency.h"
+#include "console/monitor.h"
+#include "console/sections.h"
 #include "engine/call.h"
 #include "engine/dispatcher.h"
 #include "io/event_loop.h"
@@ -12,46 +19,57 @@
 
 namespace vitrine {
 
-Console::Console(Sources sources)
-    : sources_(std::move(sources)), command_log_(sources_.observe, sources_.settings, sources_.loop),
-      latency_(sources_.observe, sources_.loop),
-      monitors_(sources_.dispatcher, sources_.settings, sources_.loop),
-      crash_report_(sources_, measured_, the_log().options.hide_user_data) {
-  measured_.run_id = random_hex(40);
-  measured_.replication_id = random_hex(40);
-  measured_.start_wall_us = sources_.loop.clock().wall_us();
-  measured_.start_monotonic_us = sources_.loop.clock().monotonic_us();
-  measured_.meter = &meter_;
-  add_sections(info_, sources_, measured_);
+struct Console::Parts {
+  explicit Parts(const Sources& s)
+      : command_log(s.observe, s.settings, s.loop), latency(s.observe, s.loop),
+        monitors(s.dispatcher, s.settings, s.loop), crash_report(s, measured, the_log().options.hide_user_data) {}
+
+  Measured measured;
+  Info info;
+  CommandLog command_log;
+  LatencyMonitor latency;
+  Monitors monitors;
+  DebugCommands debug;
+  CrashReport crash_report;
+};
+
+Console::Console(Sources sources) : sources_(std::move(sources)), parts_(std::make_unique<Parts>(sources_)) {
+  Measured& m = parts_->measured;
+  m.run_id = random_hex(40);
+  m.replication_id = random_hex(40);
+  m.start_wall_us = sources_.loop.clock().wall_us();
+  m.start_monotonic_us = sources_.loop.clock().monotonic_us();
+  m.meter = &meter_;
+  add_sections(parts_->info, sources_, m);
   meter_.wall_ms = [this] { return sources_.loop.clock().wall_ms(); };
   meter_.command_in_question = [this] {
     const Command* command = sources_.dispatcher.longest_of_turn();
     return command ? command->full_name : std::string();
   };
   meter_.on_long = [this](TurnPhase phase, uint64_t spent) {
-    if (phase == TurnPhase::expiry) latency_.note("expire-cycle", ticks_to_ns(spent));
-    if (phase == TurnPhase::eviction) latency_.note("eviction-cycle", ticks_to_ns(spent));
+    if (phase == TurnPhase::expiry) parts_->latency.note("expire-cycle", ticks_to_ns(spent));
+    if (phase == TurnPhase::eviction) parts_->latency.note("eviction-cycle", ticks_to_ns(spent));
   };
-  sources_.dispatcher.observe_notable(&command_log_);
-  sources_.dispatcher.observe_notable(&latency_);
-  sources_.dispatcher.on_stop_monitoring = [this](Session& session) { monitors_.detach(session); };
+  sources_.dispatcher.observe_notable(&parts_->command_log);
+  sources_.dispatcher.observe_notable(&parts_->latency);
+  sources_.dispatcher.on_stop_monitoring = [this](Session& session) { parts_->monitors.detach(session); };
 }
 
-Console::~Console() = default;
+Console::~Console() { sources_.dispatcher.on_stop_monitoring = nullptr; }
 
 void Console::started() {
-  MemoryAccount empty = account_memory(sources_, measured_);
-  measured_.startup_bytes = empty.used;
-  measured_.startup_tables = empty.tables;
-  measured_.startup_indexes = empty.expiry_indexes;
+  MemoryAccount empty = account_memory(sources_, parts_->measured);
+  parts_->measured.startup_bytes = empty.used;
+  parts_->measured.startup_tables = empty.tables;
+  parts_->measured.startup_indexes = empty.expiry_indexes;
   note_peak();
 }
 
 void Console::note_peak() {
   size_t used = memory::used_bytes();
-  if (used <= measured_.peak_bytes) return;
-  measured_.peak_bytes = used;
-  measured_.peak_at_s = sources_.loop.clock().wall_ms() / 1000;
+  if (used <= parts_->measured.peak_bytes) return;
+  parts_->measured.peak_bytes = used;
+  parts_->measured.peak_at_s = sources_.loop.clock().wall_ms() / 1000;
 }
 
 void Console::apply_thresholds() {
@@ -66,42 +84,47 @@ void Console::apply_thresholds() {
 
 void Console::tend() {
   note_peak();
-  monitors_.sweep();
+  parts_->monitors.sweep();
   int64_t now_us = sources_.loop.clock().monotonic_us();
   ConnectionFigures c = sources_.connections();
-  measured_.commands.sample(now_us, sources_.dispatcher.stats().commands);
-  measured_.bytes_in.sample(now_us, c.bytes_read);
-  measured_.bytes_out.sample(now_us, c.bytes_written);
-  measured_.turns.sample(now_us, sources_.loop.turns());
-  measured_.turn_us.sample(static_cast<uint64_t>(now_us - measured_.start_monotonic_us - sources_.loop.slept_us()),
+  parts_->measured.commands.sample(now_us, sources_.dispatcher.stats().commands);
+  parts_->measured.bytes_in.sample(now_us, c.bytes_read);
+  parts_->measured.bytes_out.sample(now_us, c.bytes_written);
+  parts_->measured.turns.sample(now_us, sources_.loop.turns());
+  parts_->measured.turn_us.sample(static_cast<uint64_t>(now_us - parts_->measured.start_monotonic_us - sources_.loop.slept_us()),
                            sources_.loop.turns());
 }
 
 void Console::reset_stats() {
   meter_.reset();
-  measured_.commands.reset();
-  measured_.bytes_in.reset();
-  measured_.bytes_out.reset();
-  measured_.turns.reset();
+  parts_->measured.commands.reset();
+  parts_->measured.bytes_in.reset();
+  parts_->measured.bytes_out.reset();
+  parts_->measured.turns.reset();
 }
 
 void Console::add_commands(CommandRegistry& registry) {
   registry.add("info", [this](Call& c) {
     note_peak();
-    c.reply.verbatim(info_.render(c.args.rest()));
+    c.reply.verbatim(parts_->info.render(c.args.rest()));
   });
   registry.add("monitor", [this](Call& c) {
-    monitors_.attach(c.session);
+    parts_->monitors.attach(c.session);
     c.reply.ok();
   });
-  add_debug_views(debug_);
-  add_debug_actions(debug_, sources_, measured_);
-  registry.add("debug", [this](Call& c) { debug_.run(c); });
-  add_command_log_commands(registry, command_log_);
-  add_latency_commands(registry, latency_);
-  add_memory_commands(registry, sources_, measured_);
-  add_small_commands(registry, sources_, measured_);
+  add_debug_views(parts_->debug);
+  add_debug_actions(parts_->debug, sources_, parts_->measured);
+  registry.add("debug", [this](Call& c) { parts_->debug.run(c); });
+  add_command_log_commands(registry, parts_->command_log);
+  add_latency_commands(registry, parts_->latency);
+  add_memory_commands(registry, sources_, parts_->measured);
+  add_small_commands(registry, sources_, parts_->measured);
 }
+
+Info& Console::info() { return parts_->info; }
+DebugCommands& Console::debug() { return parts_->debug; }
+bool Console::paused() const { return parts_->debug.cron_paused; }
+void Console::report_crashes(bool on) { parts_->crash_report.enable(on); }
 
 void Console::add_help(CommandRegistry& registry) { add_help_commands(registry); }
 

@@ -6,18 +6,14 @@
 
 #include <memory>
 
-#include "console/command_log.h"
-#include "console/crash_report.h"
-#include "console/debug.h"
-#include "console/info.h"
-#include "console/latency.h"
-#include "console/monitor.h"
-#include "console/sections.h"
 #include "console/sources.h"
+#include "console/turn_meter.h"
 
 namespace vitrine {
 
 class CommandRegistry;
+class DebugCommands;
+class Info;
 
 class Console {
  public:
@@ -35,29 +31,24 @@ class Console {
   void tend();
   // latency-monitor-threshold or slowlog-log-slower-than has changed.
   void apply_thresholds();
+  // crash-log-enabled: whether dying of a fault writes a report.
+  void report_crashes(bool on);
   // CONFIG RESETSTAT.
   void reset_stats();
-
-  Info& info() { return info_; }
-  TurnMeter& meter() { return meter_; }
-  LatencyMonitor& latency() { return latency_; }
-  DebugCommands& debug() { return debug_; }
-  CrashReport& crash_report() { return crash_report_; }
   // DEBUG PAUSE-CRON.
-  bool paused() const { return debug_.cron_paused; }
+  bool paused() const;
+
+  TurnMeter& meter() { return meter_; }
+  Info& info();             // for rooms that replace a section
+  DebugCommands& debug();   // for rooms that add subcommands
 
  private:
+  struct Parts;
   void note_peak();
 
   const Sources sources_;
   TurnMeter meter_;
-  Measured measured_;
-  Info info_;
-  CommandLog command_log_;
-  LatencyMonitor latency_;
-  Monitors monitors_;
-  DebugCommands debug_;
-  CrashReport crash_report_;
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace vitrine

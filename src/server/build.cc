@@ -87,7 +87,7 @@ void Node::apply_settings() {
     settings_.find(name)->apply(thresholds);
   thresholds();
   settings_.find("crash-log-enabled")->apply([this] {
-    console_.crash_report().enable(the_log().options.crash_log_enabled);
+    console_.report_crashes(the_log().options.crash_log_enabled);
     return Refusal();
   });
   for (const auto& [from, to] : options_.process.renamed_commands) registry_.rename(from, to);

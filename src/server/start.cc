@@ -179,7 +179,7 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
   {
     Node node(options, settings, clock);
     the_log().role = 'M';
-    node.console().crash_report().enable(the_log().options.crash_log_enabled);
+    node.console().report_crashes(the_log().options.crash_log_enabled);
     announce_start(options, !options.config_file.empty() || argc > 1);
     if (auto listening = node.clients().listen(); !listening) {
       log(LogLevel::warning, "%s", listening.error().c_str());

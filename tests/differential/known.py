@@ -36,6 +36,9 @@ KNOWN = [
     Known('zero-byte-in-error',
           'Error texts quote an argument whole; Redis stops at its first zero byte.',
           lambda args, a, b: cut_at_zero(a, b)),
+    Known('lolwut',
+          'LOLWUT draws a picture of its own.',
+          lambda args, a, b: upper(args, 0) == b'LOLWUT' and b'Redis ver.' in b[1]),
 ]
 
 

@@ -1,0 +1,78 @@
+"""What the server says of itself, where a transcript does not reach: MONITOR, INFO's figures, crash reports."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import harness                                                    # noqa: E402
+
+
+@pytest.fixture(scope='module')
+def server():
+    with harness.peer('vitrine') as s:
+        yield s
+
+
+def info(client, *sections):
+    text = client.ok('INFO', *sections).decode()
+    return dict(line.split(':', 1) for line in text.split('\r\n') if ':' in line)
+
+
+def test_monitor_shows_commands_as_they_end_and_hides_secrets(server):
+    with server.client() as watcher, server.client() as c:
+        watcher.ok('MONITOR')
+        for args in (('SET', 'k', 'a"\n\x01'), ('CONFIG', 'GET', 'port'), ('NOSUCH',), ('MULTI',), ('GET', 'k'),
+                     ('EXEC',), ('SELECT', '3'), ('AUTH', 'secret'), ('RESET',)):
+            c.call(*args)
+        seen = [watcher.reply().decode() for _ in range(7)]
+    assert all(re.match(r'\d+\.\d{6} \[\d+ 127\.0\.0\.1:\d+\] "', line) for line in seen), seen
+    words = [re.sub(r'^\S+ \[(\d+) \S+\] ', r'\1 ', line) for line in seen]
+    assert words == ['0 "SET" "k" "a\\"\\n\\x01"', '0 "MULTI"', '0 "GET" "k"', '0 "EXEC"', '3 "SELECT" "3"',
+                     '3 "AUTH" "(redacted)"', '0 "RESET"']
+
+
+def test_info_counts_what_happened(server):
+    with server.client() as c:
+        c.ok('FLUSHALL')
+        c.ok('CONFIG', 'RESETSTAT')
+        for i in range(10):
+            c.ok('SET', f'k{i}', 'v', 'PX', 100000)
+        c.call('GET', 'k1'), c.call('GET', 'nosuch'), c.call('INCR', 'k1')
+        got = info(c, 'everything')
+        assert got['keyspace_hits'] == '1' and got['keyspace_misses'] == '1'
+        assert got['errorstat_ERR'] == 'count=1' and got['total_error_replies'] == '1'
+        assert got['cmdstat_set'].startswith('calls=10,')
+        assert got['cmdstat_incr'].endswith('failed_calls=1')
+        keys = dict(p.split('=') for p in got['db0'].split(','))
+        assert keys['keys'] == '10' and keys['expires'] == '10' and 0 < int(keys['avg_ttl']) <= 100000
+        assert int(got['used_memory']) <= int(got['used_memory_peak'])
+        assert int(got['used_memory_dataset']) + int(got['used_memory_overhead']) == int(got['used_memory'])
+
+
+def test_the_longest_stall_names_its_command(server):
+    with server.client() as c:
+        c.ok('CONFIG', 'RESETSTAT')
+        c.ok('DEBUG', 'SLEEP', '0.3')
+        got = info(c, 'stats')
+        assert int(got['longest_stall_us']) >= 300000 and got['longest_stall_cause'] == 'clients:debug'
+
+
+def test_memory_is_counted_exactly(server):
+    with server.client() as c:
+        c.ok('FLUSHALL')
+        before = int(info(c, 'memory')['used_memory'])
+        c.ok('DEBUG', 'POPULATE', '20000', 'key', '500')
+        grown = int(info(c, 'memory')['used_memory']) - before
+        usage = c.ok('MEMORY', 'USAGE', 'key:10000')
+        assert 500 <= usage < 700
+        assert abs(grown / 20000 - usage) < 8
+        c.ok('FLUSHALL')
+        assert abs(int(info(c, 'memory')['used_memory']) - before) < 100000

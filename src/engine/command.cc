@@ -93,6 +93,7 @@ void CommandRegistry::add(std::span<const CommandRow> rows) {
 void CommandRegistry::add(Bytes name, std::function<void(Call&)> handler) { place(name)->bound = std::move(handler); }
 
 void CommandRegistry::rebuild() {
+  known_ = {};
   size_t size = 64;
   while (size < order_.size() * 4) size *= 2;
   slots_.assign(size, nullptr);
@@ -104,6 +105,17 @@ void CommandRegistry::rebuild() {
 }
 
 Command* CommandRegistry::find(Bytes name) const {
+  if (name.size() > 8 || name.empty()) return search(name);
+  uint64_t bytes = 0;
+  std::memcpy(&bytes, name.data(), name.size());
+  Known& k = known(bytes);
+  if (k.name == bytes && k.length == name.size()) return k.command;
+  Command* command = search(name);
+  if (command) k = {bytes, name.size(), command};
+  return command;
+}
+
+Command* CommandRegistry::search(Bytes name) const {
   char buffer[kLongestName];
   Bytes lower = lowered(name, buffer);
   if (lower.empty() || slots_.empty()) return nullptr;

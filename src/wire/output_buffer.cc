@@ -1,16 +1,58 @@
 #include "wire/output_buffer.h"
 
+#include <new>
+
 #include "base/check.h"
 #include "base/memory.h"
 
 namespace vitrine {
 
+namespace {
+
+// First blocks that were sent and wait to be used again: every turn takes one for each client that gets a reply, and the
+// allocator's own cache of blocks this size is smaller than a turn. At most 1 MB, per thread.
+class FirstBlocks {
+ public:
+  ~FirstBlocks() {
+    while (head_) memory::release(take());
+  }
+  char* take() {
+    if (!head_) return static_cast<char*>(memory::allocate(OutputBuffer::kFirstBlockBytes));
+    Free* block = head_;
+    head_ = block->next;
+    count_--;
+    return reinterpret_cast<char*>(block);
+  }
+  void give(char* data) {
+    if (count_ == kMost) return memory::release(data);
+    head_ = new (data) Free{head_};
+    count_++;
+  }
+
+ private:
+  static constexpr size_t kMost = 256;
+  struct Free {
+    Free* next;
+  };
+  Free* head_ = nullptr;
+  size_t count_ = 0;
+};
+
+thread_local FirstBlocks first_blocks;
+
+void release_block(char* data, size_t capacity) {
+  if (capacity == OutputBuffer::kFirstBlockBytes) first_blocks.give(data);
+  else memory::release(data, capacity);
+}
+
+}  // namespace
+
 void OutputBuffer::add_block(size_t bytes) {
   seal_tail();
   if (!blocks_.empty()) sealed_ += blocks_.back().size;
-  size_t least = blocks_.empty() ? kFirstBlockBytes : kBlockBytes;
-  size_t capacity = memory::good_size(bytes > least ? bytes : least);
-  char* data = static_cast<char*>(memory::allocate(capacity));
+  bool first = blocks_.empty() && bytes <= kFirstBlockBytes;
+  size_t capacity = first ? kFirstBlockBytes : memory::good_size(bytes > kBlockBytes ? bytes : kBlockBytes);
+  char* data = first ? first_blocks.take() : static_cast<char*>(memory::allocate(capacity));
   blocks_.push_back({data, 0, capacity});
   held_ += capacity;
   tail_ = data;
@@ -48,7 +90,7 @@ void OutputBuffer::truncate(Mark at) {
   CHECK(at.block < blocks_.size());
   while (blocks_.size() > at.block + 1) {
     held_ -= blocks_.back().capacity;
-    memory::release(blocks_.back().data, blocks_.back().capacity);
+    release_block(blocks_.back().data, blocks_.back().capacity);
     blocks_.pop_back();
     sealed_ -= blocks_.back().size;
   }
@@ -80,14 +122,14 @@ void OutputBuffer::consume(size_t bytes) {
     consumed_ -= blocks_[done].size;
     sealed_ -= blocks_[done].size;
     held_ -= blocks_[done].capacity;
-    memory::release(blocks_[done].data, blocks_[done].capacity);
+    release_block(blocks_[done].data, blocks_[done].capacity);
     done++;
   }
   blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<ptrdiff_t>(done));
 }
 
 void OutputBuffer::clear() {
-  for (Block& block : blocks_) memory::release(block.data, block.capacity);
+  for (Block& block : blocks_) release_block(block.data, block.capacity);
   blocks_.clear();
   if (blocks_.capacity() > 64) blocks_.shrink_to_fit();
   tail_ = end_ = nullptr;

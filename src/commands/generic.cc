@@ -1,6 +1,7 @@
 // Commands on keys of any type: existence, names, databases, scanning.
 #include "base/glob.h"
 #include "commands/families.h"
+#include "store/database.h"
 #include "engine/call.h"
 #include "engine/command.h"
 #include "engine/scan_args.h"

@@ -9,6 +9,7 @@
 #include "console/commands.h"
 #include "console/sections.h"
 #include "console/value_memory.h"
+#include "store/database.h"
 #include "engine/dispatcher.h"
 #include "store/memory_options.h"
 

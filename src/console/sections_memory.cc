@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/settings.h"
 #include "console/sections.h"
+#include "store/database.h"
 #include "engine/dispatcher.h"
 #include "io/process.h"
 #include "io/workers.h"

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "console/sections.h"
+#include "store/database.h"
 #include "engine/dispatcher.h"
 #include "io/event_loop.h"
 

@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "engine/command.h"
+#include "engine/waiters.h"
+#include "store/database.h"
 #include "store/string.h"
 
 namespace vitrine {

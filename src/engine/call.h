@@ -18,12 +18,13 @@
 #include "engine/args.h"
 #include "engine/effects.h"
 #include "engine/session.h"
-#include "engine/waiters.h"
+#include "engine/park.h"
 #include "store/keyspace.h"
 #include "wire/reply_builder.h"
 
 namespace vitrine {
 
+class Waiters;
 template <class T>
 class Read;
 template <class T>

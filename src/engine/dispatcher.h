@@ -15,6 +15,7 @@
 #include "engine/command.h"
 #include "engine/observe_options.h"
 #include "engine/transaction.h"
+#include "engine/waiters.h"
 
 namespace vitrine {
 

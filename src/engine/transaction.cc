@@ -1,3 +1,4 @@
+#include "store/database.h"
 #include "engine/transaction.h"
 
 #include <algorithm>

@@ -16,19 +16,11 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "engine/park.h"
 #include "engine/session.h"
 #include "store/keyspace.h"
 
 namespace vitrine {
-
-enum class TimeoutReply : uint8_t { null_array, null, zero };
-
-struct ParkRequest {
-  std::vector<Bytes> keys;
-  Type type = Type::list;
-  int64_t deadline_ms = 0;                 // 0: waits for ever
-  TimeoutReply timeout_reply = TimeoutReply::null_array;
-};
 
 class Waiters : public KeyObserver {
  public:

@@ -1,3 +1,4 @@
+#include "store/database.h"
 #include "store/hash.h"
 
 #include <gtest/gtest.h>

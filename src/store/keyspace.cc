@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/numbers.h"
+#include "store/database.h"
 #include "store/string.h"
 
 namespace vitrine {

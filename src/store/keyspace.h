@@ -11,10 +11,13 @@
 #include <vector>
 
 #include "store/access.h"
-#include "store/database.h"
 #include "store/encoding_limits.h"
+#include "store/entry.h"
+#include "store/expiry_index.h"
 
 namespace vitrine {
+
+class Database;
 
 // The classes of keyspace notifications (`notify-keyspace-events`).
 enum class EventClass : uint8_t { generic, string, list, set, hash, zset, expired, evicted, stream, created, module };

@@ -46,7 +46,8 @@ TEST(ReplyBuilder, WritesEveryTypeInBothVersions) {
 TEST(ReplyBuilder, WritesBulksOfEveryLengthAroundTheShortForms) {
   for (size_t length : {1, 9, 10, 63, 99, 100, 101, 4095, 4096, 5000, 16383, 16384, 100000}) {
     std::string text(length, 'x');
-    EXPECT_EQ(written(2, [&](ReplyBuilder& r) { r.bulk(text); }), "$" + std::to_string(length) + "\r\n" + text + "\r\n");
+    std::string expected = "$" + std::to_string(length) + "\r\n" + text + "\r\n";
+    EXPECT_EQ(written(2, [&](ReplyBuilder& r) { r.bulk(text); }), expected);
   }
 }
 

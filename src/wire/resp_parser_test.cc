@@ -56,7 +56,8 @@ TEST(RespParser, ReadsTheSameHoweverTheBytesArrive) {
   Random random(11);
   for (int i = 0; i < 60; i++) {
     Command command;
-    for (uint64_t n = random.below(6) + 1; n; n--) command.push_back(std::string(random.below(40), char(random.below(256))));
+    for (uint64_t n = random.below(6) + 1; n; n--)
+      command.push_back(std::string(random.below(40), char(random.below(256))));
     text += encode(command);
     wanted.push_back(command);
     if (i % 7 == 0) text += "*0\r\n";
@@ -146,7 +147,8 @@ TEST(RespParser, AMillionArgumentsInPiecesAreReadOnce) {
   RespParser parser;
   CommandBatch batch;
   // If each piece were parsed from the start again this would take minutes.
-  for (size_t end = 4096; end < text.size(); end += 4096) ASSERT_EQ(parser.parse(Bytes(text).substr(0, end), {}, batch), 0u);
+  for (size_t end = 4096; end < text.size(); end += 4096)
+    ASSERT_EQ(parser.parse(Bytes(text).substr(0, end), {}, batch), 0u);
   EXPECT_EQ(parser.parse(text, {}, batch), text.size());
   ASSERT_EQ(batch.size(), 1u);
   EXPECT_EQ(batch[0].size(), 1000000u);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/numbers.h"
 #include "engine/command.h"
 #include "engine/waiters.h"
 #include "store/database.h"
@@ -73,11 +74,13 @@ void Call::park(const ParkRequest& request) {
 }
 
 int64_t Call::take_deadline() {
-  double seconds = args.real("ERR timeout is not a float or out of range");
+  Bytes text = args.bytes();
   if (args.failed()) return 0;
-  if (seconds < 0) return args.fail("ERR timeout is negative"), 0;
-  double ms = std::ceil(seconds * 1000);
-  if (!(ms < static_cast<double>(INT64_MAX - now_ms))) return args.fail("ERR timeout is out of range"), 0;
+  auto seconds = parse_long_double(text);
+  if (!seconds || std::isnan(*seconds)) return args.fail("ERR timeout is not a float or out of range"), 0;
+  long double ms = std::ceil(*seconds * 1000);
+  if (ms < 0) return args.fail("ERR timeout is negative"), 0;
+  if (!(ms < static_cast<long double>(INT64_MAX - now_ms))) return args.fail("ERR timeout is out of range"), 0;
   return ms == 0 ? 0 : now_ms + static_cast<int64_t>(ms);
 }
 

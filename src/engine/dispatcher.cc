@@ -195,14 +195,14 @@ Dispatcher::Outcome Dispatcher::run(Session& session, const Prepared& p) {
   bool muted = session.reply_mode != ReplyMode::on;
   if (muted) before = session.out.mark();
   if (__builtin_expect(passes_freely(session, p), 1)) {
-    execute(session, p.command, p.argv, p.hash, p.key, false, false);
+    execute(session, p.command, p.argv, p.hash, p.key, false, nullptr);
     if (waiters_.fed()) serve_waiters();
   } else if (refused(session, p)) {
     note_refusal(session, p);
   } else if (must_hold(session, p)) {
     return Outcome::held;
   } else if (!queue_in_transaction(session, p)) {
-    execute(session, p.command, p.argv, p.hash, p.key, false, false);
+    execute(session, p.command, p.argv, p.hash, p.key, false, nullptr);
     if (waiters_.fed()) serve_waiters();
   }
   session.commands++;
@@ -226,11 +226,11 @@ void Dispatcher::run_nested(Session& session, Command* command, std::span<const 
     key = argv[static_cast<size_t>(command->first_key)];
     hash = hash_bytes(key);
   }
-  execute(session, command, argv, hash, key, true, false);
+  execute(session, command, argv, hash, key, true, nullptr);
 }
 
 void Dispatcher::execute(Session& session, Command* command, std::span<const Bytes> argv, uint64_t hash, Bytes key,
-                         bool nested, bool retried) {
+                         bool nested, const Bytes* fed_key) {
   std::span<const Bytes> outer_in_hand = in_hand_;
   in_hand_ = argv;
   session_in_hand_ = &session;
@@ -241,14 +241,15 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
 
   Call call(session, command, argv, keyspace_, effects_, waiters_, hash, key);
   call.may_block = !nested;
-  call.retried = retried;
+  call.retried = fed_key;
+  if (fed_key) call.fed_key = *fed_key;
   effects_.begin_command(session.db);
   bool was_running = std::exchange(session.running, true);
   if (command->handler) command->handler(call);
   else command->bound(call);
   session.running = was_running;
   effects_.end_command(argv, call.changed());
-  if (__builtin_expect(!observers_.empty(), 0) && !retried)
+  if (__builtin_expect(!observers_.empty(), 0) && !fed_key)
     for (CallObserver* observer : observers_) observer->on_call(session, *command, argv);
   if (!nested) effects_.close_unit();
 
@@ -278,10 +279,10 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
 void Dispatcher::serve_waiters() {
   if (serving_) return;
   serving_ = true;
-  waiters_.serve(sessions_, [this](Session& session, Command* command, std::span<const Bytes> argv) {
+  waiters_.serve(sessions_, [this](Session& session, Command* command, std::span<const Bytes> argv, Bytes fed) {
     Prepared p = prepare(argv);
     stats_.blocked_runs++;
-    execute(session, command, argv, p.hash, p.key, false, true);
+    execute(session, command, argv, p.hash, p.key, false, &fed);
     if (!session.parked && session.peer) session.peer->resume();
   });
   serving_ = false;

@@ -134,7 +134,7 @@ class Dispatcher {
   bool refused(Session& session, const Prepared& p);
   void note_refusal(Session& session, const Prepared& p);
   void execute(Session& session, Command* command, std::span<const Bytes> argv, uint64_t hash, Bytes key, bool nested,
-               bool retried);
+               const Bytes* fed_key);
   void count_error(Bytes code);
   void finish_reply(Session& session, OutputBuffer::Mark before);
 

@@ -19,7 +19,7 @@ void Waiters::park(Session& session, Command* command, std::span<const Bytes> ar
   p.command = command;
   p.argv.assign(argv.begin(), argv.end());
   p.type = request.type;
-  p.deadline_ms = request.deadline_ms;
+  p.deadline_ms = reuse_order_ ? reuse_deadline_ms_ : request.deadline_ms;
   p.timeout_reply = request.timeout_reply;
   for (Bytes key : request.keys) {
     Key k{session.db, std::string(key)};
@@ -92,7 +92,8 @@ void Waiters::serve_key(const Key& key, const Sessions& sessions, const Run& run
     std::vector<Bytes> argv(parked.argv.begin(), parked.argv.end());
     release(*session);
     reuse_order_ = parked.order;
-    run(*session, parked.command, argv);
+    reuse_deadline_ms_ = parked.deadline_ms;
+    run(*session, parked.command, argv, key.name);
     reuse_order_ = 0;
   }
 }

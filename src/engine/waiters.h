@@ -3,7 +3,9 @@
 // A handler that finds nothing parks its session: `c.park({keys, Type::list, deadline, TimeoutReply::null_array})`. Its
 // argv is copied and kept. When a Change makes one of the keys hold the awaited type, the parked commands of that key run
 // again, the longest waiting first, after the unit that fed them and before any other client's command: Redis' fairness.
-// A command that finds nothing again (somebody older took it) stays where it was in every queue.
+// Keys are served in the order in which they were first fed; a command that waits for several is run for the one under
+// way (Call::fed_key) and looks at no other. If it finds nothing (somebody older took it) it parks again, and keeps its
+// place in every queue and its deadline.
 //
 // WAIT-like commands that wait for something else than a key park with no keys and are woken by whoever owns the event.
 #pragma once
@@ -32,9 +34,9 @@ class Waiters : public KeyObserver {
   // Takes the session out of every queue; it is free again.
   void release(Session& session);
 
-  // Runs what was fed since the last call: `run(session, command, argv)` runs the parked command again; the session is
-  // released first and is parked again, at its old place, if the command parks once more. Repeats until nothing is fed.
-  using Run = std::function<void(Session&, Command*, std::span<const Bytes>)>;
+  // Runs what was fed since the last call: `run(session, command, argv, key)` runs the parked command again for this key; the
+  // session is released first and is parked again, at its old place, if the command parks once more. Repeats until nothing is fed.
+  using Run = std::function<void(Session&, Command*, std::span<const Bytes>, Bytes)>;
   void serve(const Sessions& sessions, const Run& run);
   bool fed() const { return !fed_.empty(); }
 
@@ -80,7 +82,8 @@ class Waiters : public KeyObserver {
   std::multimap<int64_t, SessionId> deadlines_;
   std::vector<Key> fed_;
   uint64_t next_order_ = 1;
-  uint64_t reuse_order_ = 0;               // while serve() runs a command again: the order it had
+  uint64_t reuse_order_ = 0;               // while serve() runs a command again: the order it had,
+  int64_t reuse_deadline_ms_ = 0;          // and its deadline
 };
 
 }  // namespace vitrine

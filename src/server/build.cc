@@ -16,6 +16,8 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_set_algebra_commands(registry);
   add_generic_commands(registry);
   add_expiry_commands(registry);
+  add_list_commands(registry);
+  add_list_waiting_commands(registry);
   add_hash_commands(registry);
   add_hash_scan_commands(registry);
   add_hash_expiry_commands(registry);

@@ -1,6 +1,7 @@
 // Every data type has one line here.
 #include "base/check.h"
 #include "store/hash.h"
+#include "store/list.h"
 #include "store/object.h"
 #include "store/set.h"
 #include "store/string.h"
@@ -10,6 +11,7 @@ namespace vitrine {
 const TypeOps& type_ops(Type type) {
   switch (type) {
     case Type::string: return kStringOps;
+    case Type::list: return kListOps;
     case Type::hash: return kHashOps;
     case Type::set: return kSetOps;
     default: break;

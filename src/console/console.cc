@@ -91,8 +91,8 @@ void Console::tend() {
   parts_->measured.bytes_in.sample(now_us, c.bytes_read);
   parts_->measured.bytes_out.sample(now_us, c.bytes_written);
   parts_->measured.turns.sample(now_us, sources_.loop.turns());
-  parts_->measured.turn_us.sample(static_cast<uint64_t>(now_us - parts_->measured.start_monotonic_us - sources_.loop.slept_us()),
-                           sources_.loop.turns());
+  int64_t awake_us = now_us - parts_->measured.start_monotonic_us - sources_.loop.slept_us();
+  parts_->measured.turn_us.sample(static_cast<uint64_t>(std::max<int64_t>(0, awake_us)), sources_.loop.turns());
 }
 
 void Console::reset_stats() {

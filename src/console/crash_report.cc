@@ -11,6 +11,7 @@
 #include "engine/dispatcher.h"
 #include "engine/session_words.h"
 #include "io/event_loop.h"
+#include "store/database.h"
 
 namespace vitrine {
 

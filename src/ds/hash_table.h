@@ -12,7 +12,7 @@
 //
 // Linear hashing (Litwin, VLDB 1980): with 2^level <= buckets < 2^(level+1), a hash belongs to bucket
 // `hash mod 2^(level+1)` if that exists, else to `hash mod 2^level`. An insertion that lifts the mean load over
-// kMeanLoad splits one bucket; an erasure that lets it fall under a third of that merges one back. So the cost per item
+// its limit splits one bucket; an erasure that lets it fall under a third of that merges one back. So the cost per item
 // is flat (about 9.5 bytes) at every size, and no operation touches more than a few buckets.
 //
 // Buckets live in segments of kSegmentBuckets; only the small directory of segments is ever copied (and, in small
@@ -95,7 +95,9 @@ Bucket* new_buckets(size_t count);
 
 }  // namespace table_detail
 
-template <class Policy>
+// kMeanLoadTwice: twice the words a bucket holds in the mean. 20 instead of 17 saves 0.6 bytes an item, and every
+// second bucket instead of every third has an overflow block.
+template <class Policy, size_t kMeanLoadTwice = 17>
 class HashTable {
   using Bucket = table_detail::Bucket;
   using Overflow = table_detail::Overflow;
@@ -242,7 +244,6 @@ class HashTable {
  private:
   static constexpr size_t kSegmentBits = 12;
   static constexpr size_t kSegmentBuckets = size_t{1} << kSegmentBits;
-  static constexpr size_t kMeanLoadTwice = 17;   // 8.5 words a bucket
   static constexpr uint64_t kMaxUniform = 40;  // a bucket with more words than this is rarer than cosmic rays
 
   static uint64_t reverse_bits(uint64_t v) {

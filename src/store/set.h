@@ -28,7 +28,7 @@ struct Policy {
     if ((w & 15) == 0) vitrine::prefetch(reinterpret_cast<const void*>(w));
   }
 };
-using Table = HashTable<Policy>;
+using Table = HashTable<Policy, 20>;
 
 PackedValue read_word(Word w);
 

@@ -1,0 +1,194 @@
+// Commands through the dispatcher, without a network: what sessions see of each other.
+#include <gtest/gtest.h>
+
+#include "commands/families.h"
+#include "engine/dispatcher.h"
+#include "engine/engine_commands.h"
+#include "store/database.h"
+
+namespace vitrine {
+namespace {
+
+struct Recorder : KeyObserver {
+  std::vector<std::string> events;
+  void on_change(const Change& c) override { events.push_back(std::string(c.event) + " " + std::string(c.key)); }
+  void on_flush(int db) override { events.push_back("flush " + std::to_string(db)); }
+  void on_swap(int a, int b) override { events.push_back("swap " + std::to_string(a) + " " + std::to_string(b)); }
+};
+
+struct Sink : EffectSink {
+  std::vector<std::string> units;
+  void on_unit(std::span<const Effect> effects) override {
+    std::string unit;
+    for (const Effect& effect : effects) {
+      if (!unit.empty()) unit += "; ";
+      for (size_t i = 0; i < effect.argv.size(); i++) unit += (i ? " " : "") + effect.argv[i];
+    }
+    units.push_back(unit);
+  }
+};
+
+class Commands : public testing::Test {
+ protected:
+  static constexpr int64_t kStart = 1'700'000'000'000;
+
+  Commands() {
+    add_string_commands(registry);
+    add_generic_commands(registry);
+    add_expiry_commands(registry);
+    add_set_commands(registry);
+    add_set_algebra_commands(registry);
+    add_session_commands(registry, dispatcher);
+    add_client_commands(registry, dispatcher);
+    add_transaction_commands(registry, dispatcher);
+  }
+
+  Session& open() {
+    Session& session = sessions.open(nullptr, kStart);
+    session.authenticated = true;
+    return session;
+  }
+  std::string run(Session& session, std::vector<std::string> words) {
+    std::vector<Bytes> argv(words.begin(), words.end());
+    dispatcher.begin_batch();
+    dispatcher.run(session, dispatcher.prepare(argv));
+    return take(session);
+  }
+  std::string run(std::vector<std::string> words) { return run(me, std::move(words)); }
+  static std::string take(Session& session) {
+    std::string text = session.out.text();
+    session.out.consume(text.size());
+    return text;
+  }
+  void pass(int64_t ms) { keyspace.set_now(keyspace.now_ms() + ms); }
+
+  ClientOptions clients;
+  ObserveOptions observe;
+  Allowance debug = Allowance::no;
+  Keyspace::Options options;
+  Keyspace keyspace{options, kStart, 1};
+  Sessions sessions;
+  CommandRegistry registry;
+  Waiters waiters{keyspace};
+  WatchTable watches{keyspace, sessions};
+  Dispatcher dispatcher{{clients, observe, debug}, registry, keyspace, sessions, waiters, watches};
+  Session& me = open();
+};
+
+TEST_F(Commands, RefuseWhatIsWrongBeforeTheyRun) {
+  EXPECT_EQ(run({"nosuch", "a"}), "-ERR unknown command 'nosuch', with args beginning with: 'a' \r\n");
+  EXPECT_EQ(run({"get"}), "-ERR wrong number of arguments for 'get' command\r\n");
+  EXPECT_EQ(run({"client", "nosuch"}), "-ERR unknown subcommand 'nosuch'. Try CLIENT HELP.\r\n");
+  clients.password = "secret";
+  Session& stranger = sessions.open(nullptr, kStart);
+  EXPECT_EQ(run(stranger, {"get", "a"}), "-NOAUTH Authentication required.\r\n");
+  EXPECT_EQ(run(stranger, {"auth", "wrong"}),
+            "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+  EXPECT_EQ(run(stranger, {"auth", "secret"}), "+OK\r\n");
+  EXPECT_EQ(run(stranger, {"get", "a"}), "$-1\r\n");
+  EXPECT_EQ(dispatcher.stats().errors.at("NOAUTH"), 1u);
+}
+
+TEST_F(Commands, ATransactionRunsWholeOrNotAtAll) {
+  Session& other = open();
+  run({"multi"});
+  EXPECT_EQ(run({"set", "a", "1"}), "+QUEUED\r\n");
+  EXPECT_EQ(run(other, {"get", "a"}), "$-1\r\n");
+  run({"sadd", "a", "x"});
+  EXPECT_EQ(run({"exec"}), "*2\r\n+OK\r\n-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+
+  run({"multi"});
+  run({"get"});
+  EXPECT_EQ(run({"exec"}), "-EXECABORT Transaction discarded because of previous errors.\r\n");
+
+  run({"watch", "a"});
+  run(other, {"set", "a", "2"});
+  run({"multi"});
+  run({"set", "a", "3"});
+  EXPECT_EQ(run({"exec"}), "*-1\r\n");
+  EXPECT_EQ(run({"get", "a"}), "$1\r\n2\r\n");
+
+  run({"watch", "a"});
+  run({"unwatch"});
+  run(other, {"set", "a", "4"});
+  run({"multi"});
+  EXPECT_EQ(run({"exec"}), "*0\r\n");
+}
+
+TEST_F(Commands, WatchSeesExpiryFlushAndSwap) {
+  for (const char* what : {"expiry", "flush", "swap"}) {
+    run({"set", "k", "v", "px", "100"});
+    run({"watch", "k"});
+    if (Bytes(what) == "expiry") pass(200);
+    if (Bytes(what) == "flush") run({"flushall"});
+    if (Bytes(what) == "swap") run({"swapdb", "0", "1"});
+    run({"multi"});
+    EXPECT_EQ(run({"exec"}), "*-1\r\n") << what;
+  }
+}
+
+TEST_F(Commands, ExpiredKeysAreNeverSeen) {
+  Recorder recorder;
+  keyspace.observe(&recorder);
+  run({"set", "k", "v", "px", "100"});
+  pass(99);
+  EXPECT_EQ(run({"get", "k"}), "$1\r\nv\r\n");
+  EXPECT_EQ(run({"pttl", "k"}), ":1\r\n");
+  pass(1);
+  EXPECT_EQ(run({"exists", "k"}), ":0\r\n");
+  EXPECT_EQ(run({"get", "k"}), "$-1\r\n");
+  EXPECT_EQ(recorder.events, (std::vector<std::string>{"set k", "expired k"}));
+  keyspace.unobserve(&recorder);
+}
+
+TEST_F(Commands, AnnounceEachChangeOnceAndTheEndOfEmptyKeys) {
+  Recorder recorder;
+  keyspace.observe(&recorder);
+  run({"sadd", "s", "a", "b"});
+  run({"sadd", "s", "a"});
+  run({"srem", "s", "a", "b"});
+  run({"del", "s"});
+  EXPECT_EQ(recorder.events, (std::vector<std::string>{"sadd s", "srem s", "del s"}));
+  EXPECT_EQ(keyspace.database(0).size(), 0u);
+  keyspace.unobserve(&recorder);
+}
+
+TEST_F(Commands, SayWhatMustBeReplayed) {
+  Sink sink;
+  dispatcher.effects().attach(&sink);
+  run({"set", "k", "v", "ex", "10"});
+  run({"get", "k"});
+  run({"incrbyfloat", "f", "1.5"});
+  run({"sadd", "s", "only"});
+  run({"spop", "s"});
+  run({"multi"});
+  run({"set", "a", "1"});
+  run({"getdel", "a"});
+  run({"exec"});
+  EXPECT_EQ(sink.units, (std::vector<std::string>{"SET k v PXAT 1700000010000", "SET f 1.5 KEEPTTL", "sadd s only",
+                                                  "SREM s only", "SET a 1; DEL a"}));
+}
+
+TEST_F(Commands, RepliesCanBeTurnedOff) {
+  EXPECT_EQ(run({"client", "reply", "skip"}), "");
+  EXPECT_EQ(run({"set", "a", "1"}), "");
+  EXPECT_EQ(run({"get", "a"}), "$1\r\n1\r\n");
+  EXPECT_EQ(run({"client", "reply", "off"}), "");
+  EXPECT_EQ(run({"nosuch"}), "");
+  EXPECT_EQ(run({"client", "reply", "on"}), "+OK\r\n");
+}
+
+TEST_F(Commands, PauseHoldsWritesUntilItIsOver) {
+  run({"client", "pause", "1000", "write"});
+  Session& other = open();
+  EXPECT_EQ(run(other, {"get", "a"}), "$-1\r\n");
+  std::vector<Bytes> argv = {"set", "a", "1"};
+  EXPECT_EQ(dispatcher.run(other, dispatcher.prepare(argv)), Dispatcher::Outcome::held);
+  EXPECT_EQ(take(other), "");
+  EXPECT_EQ(dispatcher.take_held(), std::vector<SessionId>{other.id});
+  pass(1001);
+  EXPECT_EQ(run(other, {"set", "a", "1"}), "+OK\r\n");
+}
+
+}  // namespace
+}  // namespace vitrine

@@ -99,7 +99,10 @@ struct PositionSearch {
     constexpr Bytes kNegativeCount = "ERR COUNT can't be negative", kNegativeLength = "ERR MAXLEN can't be negative";
     while (args.more()) {
       if (args.accept("RANK", 1)) {
-        rank = args.integer();
+        rank = args.integer(-INT64_MAX, INT64_MAX,
+                            "ERR value is out of range, value must between -9223372036854775807 and "
+                            "9223372036854775807",
+                            Args::kNotInteger);
         if (!args.failed() && rank == 0)
           args.fail(
               "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to "
@@ -116,10 +119,7 @@ struct PositionSearch {
   }
   bool backwards() const { return rank < 0; }
   // Matches to pass over before the first that counts.
-  int64_t skipped() const {
-    if (rank > 0) return rank - 1;
-    return rank == INT64_MIN ? 0 : -rank - 1;
-  }
+  int64_t skipped() const { return (rank > 0 ? rank : -rank) - 1; }
 
   // Calls found(index) for each position.
   template <class Found>

@@ -39,6 +39,13 @@ KNOWN = [
     Known('zero-byte-in-error',
           'Error texts quote an argument whole; Redis stops at its first zero byte.',
           lambda args, a, b: cut_at_zero(a, b)),
+    Known('lpos-rank',
+          'LPOS refuses the rank -2^63 (Redis 7.2); 7.0.15 negates it into itself.',
+          lambda args, a, b: upper(args, 0) == b'LPOS' and b'-9223372036854775808' in args and b[0] == '-' and
+          b'value must between' in b[1]),
+    Known('copied-integer',
+          'OBJECT REFCOUNT of a small integer is that of a shared object, even where Redis has made a copy.',
+          lambda args, a, b: upper(args, 1) == b'REFCOUNT' and a[0] == b[0] == ':' and int(b[1]) == 2147483647),
     Known('lolwut',
           'LOLWUT draws a picture of its own.',
           lambda args, a, b: upper(args, 0) == b'LOLWUT' and b'Redis ver.' in b[1]),

@@ -138,14 +138,14 @@ void sunionstore(Call& c) { storing(c, Operation::unite, "sunionstore"); }
 void sdiffstore(Call& c) { storing(c, Operation::subtract, "sdiffstore"); }
 
 void sintercard(Call& c) {
-  constexpr Bytes kBadCount = "ERR numkeys should be greater than 0";
+  constexpr Bytes kBadCount = "ERR numkeys should be greater than 0", kNegative = "ERR LIMIT can't be negative";
   int64_t count = c.args.integer(1, INT64_MAX, kBadCount, kBadCount);
   if (!c.args.failed() && static_cast<size_t>(count) > c.args.left())
     c.args.fail("ERR Number of keys can't be greater than number of args");
   auto keys = c.args.take(static_cast<size_t>(count));
   int64_t limit = 0;
   while (c.args.more()) {
-    if (c.args.accept("LIMIT", 1)) limit = c.args.integer(0, INT64_MAX, "ERR LIMIT can't be negative", "ERR LIMIT can't be negative");
+    if (c.args.accept("LIMIT", 1)) limit = c.args.integer(0, INT64_MAX, kNegative, kNegative);
     else c.args.fail();
   }
   if (!c.args.done()) return;

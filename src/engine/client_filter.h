@@ -11,8 +11,8 @@ namespace vitrine {
 
 class ClientFilter {
  public:
-  // Reads filters until the arguments end (those of CLIENT KILL's new form and CLIENT LIST); false when an error has been
-  // replied. Several ids may follow ID.
+  // Reads filters until the arguments end (those of CLIENT KILL's new form and CLIENT LIST); false when an error has
+  // been replied. Several ids may follow ID.
   bool read(Args& args);
   bool matches(const Session& session, const Session& asker, int64_t now_ms) const;
   Bytes bad_id = "ERR client-id should be greater than 0";

@@ -6,7 +6,8 @@
 //   hashtable  a HashTable of words; a word is
 //                an integer of 47 bits      | value, 47 bits | 1 |
 //                a string of up to 5 bytes  | bytes, 40 bits | length, 4 bits | 0010 |
-//                a pointer to a record      | address, 44 bits | 0000 |    record: one length byte (255: eight more), bytes
+//                a pointer to a record      | address, 44 bits | 0000 |
+//                record                     | length, 1 byte (255: eight more) | bytes |
 //              so small members cost no allocation at all.
 //
 // A member that reads as a canonical integer is one, in every encoding. A set never goes back to a smaller encoding.

@@ -124,7 +124,11 @@ TEST(Set, ScanVisitsWhatStaysWhileOthersComeAndGo) {
     Random random(seed);
     Held held;
     std::set<std::string> staying, seen;
-    for (int i = 0; i < 500; i++) held.set().add("stay" + std::to_string(i)), staying.insert("stay" + std::to_string(i));
+    for (int i = 0; i < 500; i++) {
+      std::string member = "stay" + std::to_string(i);
+      held.set().add(member);
+      staying.insert(member);
+    }
     for (int i = 0; i < 3000; i++) held.set().add("go" + std::to_string(i));
     uint64_t cursor = 0;
     do {

@@ -9,8 +9,8 @@ namespace vitrine {
 
 namespace {
 
-// First blocks that were sent and wait to be used again: every turn takes one for each client that gets a reply, and the
-// allocator's own cache of blocks this size is smaller than a turn. At most 1 MB, per thread.
+// First blocks that were sent and wait to be used again: every turn takes one for each client that gets a reply, and
+// the allocator's own cache of blocks this size is smaller than a turn. At most 1 MB, per thread.
 class FirstBlocks {
  public:
   ~FirstBlocks() {

@@ -42,8 +42,8 @@ Reader read(Bytes text) {
 }
 
 TEST(RespParser, ReadsPipelines) {
-  Reader r = read(encode({"SET", "k", std::string("a\0b\r\n", 5)}) + encode({"GET", ""}) + "PING\r\n" + "*0\r\n*-1\r\n" +
-                  encode({"X"}));
+  Reader r = read(encode({"SET", "k", std::string("a\0b\r\n", 5)}) + encode({"GET", ""}) + "PING\r\n" +
+                  "*0\r\n*-1\r\n" + encode({"X"}));
   ASSERT_EQ(r.error(), "");
   EXPECT_EQ(r.commands, (std::vector<Command>{
                             {"SET", "k", std::string("a\0b\r\n", 5)}, {"GET", ""}, {"PING"}, {"X"}}));

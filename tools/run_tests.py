@@ -4,7 +4,7 @@
   unit       the GoogleTest programs, through ctest
   server     tests/run.sh --quick: transcripts, clients, abuse, the differential test
   packages   examples/packages: Debian's package index loaded and questioned
-  tidy       the rules of the house
+  tidy       the rules of the house, and the tools that check and generate
 
 A part ends with a line `N passed, N failed, N skipped`; the last line here is their sum. Exit status 0: none failed.
 """
@@ -69,7 +69,7 @@ PARTS = {
     'unit': [unit],
     'server': [program('tests/run.sh', '--quick')],
     'packages': [program('examples/packages/test.py')],
-    'tidy': [program('tools/tidy_test.py'), program('tools/tidy.py')],
+    'tidy': [program('tools/tidy_test.py'), program('tools/command_table_test.py'), program('tools/tidy.py')],
 }
 
 

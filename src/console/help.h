@@ -1,5 +1,5 @@
 // The HELP of container commands, in the form that clients know: a heading, then each subcommand with its arguments and
-// an indented explanation, HELP last.
+// an indented explanation, HELP last. What it says of a subcommand is its usage and summary in data/commands.
 #pragma once
 
 #include <span>

@@ -10,7 +10,7 @@ namespace vitrine {
 
 void LatencyMonitor::on_notable(const Session&, const Command& command, std::span<const Bytes>, uint64_t duration_ns,
                                 size_t, size_t) {
-  note(command.flags & kFast ? "fast-command" : "command", duration_ns);
+  note(command.flags & command_flag::kFast ? "fast-command" : "command", duration_ns);
 }
 
 void LatencyMonitor::note(Bytes event, uint64_t duration_ns) {

@@ -46,7 +46,7 @@ std::string Monitors::line(int64_t wall_us, int db, Bytes who, std::span<const B
 }
 
 void Monitors::on_call(const Session& session, const Command& command, std::span<const Bytes> argv) {
-  if (command.flags & kAdmin) return;
+  if (command.flags & command_flag::kAdmin) return;
   std::string who = session.origin == Origin::script ? "lua" : session.peer ? session.peer->address() : "";
   if (session.peer && session.peer->is_unix_socket()) who = "unix:" + session.peer->local_address();
   std::string text =

@@ -45,17 +45,9 @@ Command* CommandRegistry::find_full(Bytes full_name) const {
 
 Command* CommandRegistry::make(Bytes full_name) {
   size_t bar = full_name.find('|');
-  const CommandInfo* info = find_command_info(full_name.substr(0, bar));
+  const CommandInfo* info = find_command_info(full_name);
   CHECK(info);
-  Command* parent = nullptr;
-  if (bar != Bytes::npos) {
-    parent = place(full_name.substr(0, bar));
-    const CommandInfo* sub = nullptr;
-    for (const CommandInfo& each : info->subcommands)
-      if (each.full_name == full_name) sub = &each;
-    CHECK(sub);
-    info = sub;
-  }
+  Command* parent = bar == Bytes::npos ? nullptr : place(full_name.substr(0, bar));
   auto command = std::make_unique<Command>();
   command->info = info;
   command->parent = parent;
@@ -128,6 +120,12 @@ Command* CommandRegistry::find_subcommand(const Command& container, Bytes name) 
   for (Command* sub : container.subcommands)
     if (equals_ignoring_case(sub->name, name)) return sub;
   return nullptr;
+}
+
+Command* CommandRegistry::find_named(Bytes name) const {
+  size_t bar = name.find('|');
+  Command* command = find(name.substr(0, bar));
+  return !command || bar == Bytes::npos ? command : find_subcommand(*command, name.substr(bar + 1));
 }
 
 bool CommandRegistry::rename(Bytes from, Bytes to) {

@@ -68,6 +68,8 @@ class CommandRegistry {
   Command* find(Bytes name) const;
   // The subcommand that argv[1] names, or null.
   static Command* find_subcommand(const Command& container, Bytes name);
+  // By name or full name as typed by a client ("CONFIG|SET"). Null when unknown.
+  Command* find_named(Bytes name) const;
   // By full name in lower case ("config|set").
   Command* find_full(Bytes full_name) const;
 

@@ -106,7 +106,7 @@ bool Dispatcher::refuse_arity(Session& session, const Prepared& p) {
 }
 
 bool Dispatcher::refuse_unauthenticated(Session& session, const Prepared& p) {
-  if (session.authenticated || open_to_all() || (p.command->flags & kNoAuth)) return false;
+  if (session.authenticated || open_to_all() || (p.command->flags & command_flag::kNoAuth)) return false;
   return refuse(session, p, "NOAUTH Authentication required.");
 }
 
@@ -123,12 +123,13 @@ bool Dispatcher::refuse_protected(Session& session, const Prepared& p) {
 }
 
 bool Dispatcher::refuse_no_multi(Session& session, const Prepared& p) {
-  if (!session.transaction.open || !(p.command->flags & kNoMulti)) return false;
+  if (!session.transaction.open || !(p.command->flags & command_flag::kNoMulti)) return false;
   return refuse(session, p, "ERR Command not allowed inside a transaction");
 }
 
 bool Dispatcher::refuse_for_memory(Session& session, const Prepared& p) {
   if (!make_room || make_room()) return false;
+  using command_flag::kDenyoom;
   bool executes_writes = p.command->full_name == "exec" && (session.transaction.queued_flags & kDenyoom);
   if (!(p.command->flags & kDenyoom) && !executes_writes) return false;
   return refuse(session, p, "OOM command not allowed when used memory > 'maxmemory'.");
@@ -136,8 +137,9 @@ bool Dispatcher::refuse_for_memory(Session& session, const Prepared& p) {
 
 bool Dispatcher::must_hold(Session& session, const Prepared& p) {
   if (__builtin_expect(!paused(keyspace_.now_ms()), 1)) return false;
-  bool writes = p.command->flags & (kWrite | kMayReplicate);
-  if (p.command->full_name == "exec") writes = session.transaction.queued_flags & (kWrite | kMayReplicate);
+  constexpr uint64_t kReplicates = command_flag::kWrite | command_flag::kMayReplicate;
+  bool writes = p.command->flags & kReplicates;
+  if (p.command->full_name == "exec") writes = session.transaction.queued_flags & kReplicates;
   if (pause_writes_only_ && !writes) return false;
   if (p.command->parent && p.command->parent->full_name == "client") return false;
   session.paused = true;

@@ -24,6 +24,7 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_session_commands(registry, dispatcher);
   add_client_commands(registry, dispatcher);
   add_transaction_commands(registry, dispatcher);
+  add_table_commands(registry);
 }
 
 ConnectionFigures connection_figures(const ClientServer::Stats& s) {

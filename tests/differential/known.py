@@ -46,6 +46,14 @@ KNOWN = [
     Known('copied-integer',
           'OBJECT REFCOUNT of a small integer is that of a shared object, even where Redis has made a copy.',
           lambda args, a, b: upper(args, 1) == b'REFCOUNT' and a[0] == b[0] == ':' and int(b[1]) == 2147483647),
+    Known('newer-key-flags',
+          'COMMAND GETKEYSANDFLAGS says that SINTERSTORE overwrites (Redis 7.2); 7.0.15 says that it reads and writes.',
+          lambda args, a, b: upper(args, 1) == b'GETKEYSANDFLAGS' and upper(args, 2) == b'SINTERSTORE' and
+          a[0] == b[0] == '*'),
+    Known('newer-arity',
+          'COMMAND GETKEYS knows that ZRANK and ZREVRANK take WITHSCORE (Redis 7.2); 7.0.15 refuses a third argument.',
+          lambda args, a, b: upper(args, 0) == b'COMMAND' and upper(args, 2) in (b'ZRANK', b'ZREVRANK') and
+          a[0] == '-' and b'number of arguments' in a[1]),
     Known('lolwut',
           'LOLWUT draws a picture of its own.',
           lambda args, a, b: upper(args, 0) == b'LOLWUT' and b'Redis ver.' in b[1]),

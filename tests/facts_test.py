@@ -1,4 +1,4 @@
-"""COMMAND, CONFIG and INFO against the facts: what Redis 8.0.6 and Valkey 9.1.2 say of themselves.
+"""COMMAND, CONFIG, INFO and data/commands against the facts: what Redis 8.0.6 and Valkey 9.1.2 say of themselves.
 
 The facts lie beside the checkout in ../shared/facts, or where VITRINE_FACTS says. Redis wins; what only Valkey (or a
 newer Redis) has, is as there. Deliberate differences stand in docs/differences.md."""
@@ -12,8 +12,9 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / 'tools')]
 
+import command_table                                              # noqa: E402
 import harness                                                    # noqa: E402
 
 FACTS = pathlib.Path(os.environ.get('VITRINE_FACTS') or HERE.parent.parent / 'shared/facts')
@@ -157,6 +158,61 @@ def troubles(name, row, docs, redis, valkey, newer):
         extra = set(argument_names((valkey.get(name) or {}).get('args', [])))
         extra |= set(argument_names((newer.get(name) or {}).get('arguments', [])))
         yield from argument_troubles(have['args'], want.get('args', []), extra, name)
+
+
+def as_argument(a):
+    """An argument of data/commands in the form of the facts."""
+    out = {'name': a.name, 'type': 'pure-token' if a.type == 'token' else a.type}
+    if a.token is not None:
+        out['token'] = a.token
+    if a.key_spec is not None:
+        out['key_spec_index'] = a.key_spec
+    flags = [f for f in ('optional', 'multiple', 'multiple_token') if getattr(a, f)]
+    if flags:
+        out['flags'] = sorted(flags)
+    if a.arguments:
+        out['args'] = [as_argument(x) for x in a.arguments]
+    return out
+
+
+def as_key_spec(k):
+    begin = {'unknown': {}, 'index': {'index': k.at}, 'keyword': {'keyword': k.keyword, 'startfrom': k.at}}[k.begin]
+    find = {'unknown': {}, 'range': {'lastkey': k.last, 'keystep': k.step, 'limit': k.limit},
+            'counted': {'keynumidx': 0, 'firstkey': 1, 'keystep': k.step}}[k.find]
+    return {'flags': sorted(k.flags), 'begin': dict(begin, type=k.begin),
+            'find': dict(find, type='keynum' if k.find == 'counted' else k.find)}
+
+
+def data_troubles(c, redis, valkey, newer):
+    """Likewise for an entry of data/commands, whether this server has the command or not."""
+    want = redis.get(c.full_name) or valkey.get(c.full_name)
+    if want is None:
+        if c.full_name.split('|')[0] not in newer and c.full_name.replace('|', ' ') not in newer:
+            yield f'{c.full_name}: no server of the facts has this command'
+        return
+    flags = set(c.flags) - {'may_replicate'} | ({'movablekeys'} if c.movable else set())
+    have = {'arity': c.arity, 'first': c.first, 'last': c.last, 'step': c.step, 'since': c.since, 'group': c.group,
+            'flags': sorted(flags), 'acl': sorted('@' + x for x in c.categories), 'tips': sorted(c.tips)}
+    for key, value in have.items():
+        wanted = sorted(want[key]) if isinstance(value, list) else want[key]
+        if value != wanted:
+            yield f'{c.full_name}.{key}: {value!r}, not {wanted!r}'
+    specs = [dict(k, flags=sorted(k['flags'])) for k in want['keys']]
+    if [as_key_spec(k) for k in c.keys] != specs:
+        yield f'{c.full_name}.keys: {[as_key_spec(k) for k in c.keys]}, not {specs}'
+    extra = set(argument_names((valkey.get(c.full_name) or {}).get('args', [])))
+    yield from argument_troubles([as_argument(a) for a in c.arguments], want.get('args', []), extra, c.full_name)
+
+
+def test_the_data_is_as_in_the_facts(known):
+    """Whole, so that a command is right on the day it gets its handler. Modules' commands are none of ours."""
+    redis, valkey, newer = flat_facts(known[0]), flat_facts(known[1]), known[2]
+    commands = [x for c in command_table.load(HERE.parent / 'data/commands') for x in (c, *c.subcommands)]
+    found = [t for c in commands for t in data_troubles(c, redis, valkey, newer)]
+    have = {c.full_name for c in commands}
+    found += [f'{n} is not in data/commands' for n, e in {**valkey, **redis}.items()
+              if n not in have and 'module' not in e['flags']]
+    assert not found, f'{len(found)} differences in {len(commands)} commands:\n' + '\n'.join(found)
 
 
 def flat_facts(commands):

@@ -16,5 +16,6 @@ void add_hash_scan_commands(CommandRegistry& registry);
 void add_hash_expiry_commands(CommandRegistry& registry);
 void add_list_commands(CommandRegistry& registry);
 void add_list_waiting_commands(CommandRegistry& registry);
+void add_sort_commands(CommandRegistry& registry);
 
 }  // namespace vitrine

@@ -18,6 +18,7 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_expiry_commands(registry);
   add_list_commands(registry);
   add_list_waiting_commands(registry);
+  add_sort_commands(registry);
   add_hash_commands(registry);
   add_hash_scan_commands(registry);
   add_hash_expiry_commands(registry);

@@ -429,7 +429,7 @@ class Oracle(Server):
 
     def __init__(self, *settings, **kw):
         names = [k for k, _ in settings]
-        extra = [] if 'enable-debug-command' in names else [('enable-debug-command', 'yes')]
+        extra = [(k, 'yes') for k in ('enable-debug-command', 'enable-protected-configs') if k not in names]
         super().__init__(*settings, *extra, **kw)
 
 

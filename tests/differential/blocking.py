@@ -176,8 +176,10 @@ def pushing_once(r, counter):
         [b'DEL', r.choice(ANY)], [b'SET', r.choice(ANY), value()], [b'RENAME', r.choice(ANY), r.choice(ANY)],
         [b'COPY', r.choice(ANY), r.choice(ANY), b'REPLACE'], [b'RPUSH', b'other', *values()],
         [b'SADD', b'other', *values()], storing([b'SORT', b'other', b'ALPHA', b'STORE'], r.choice(LISTS)),
-        storing([b'ZUNIONSTORE'], r.choice(ZSETS), b'1', b'other'), [b'LMOVE', b'other', r.choice(LISTS), side(r), side(r)],
-        storing([b'ZRANGESTORE'], r.choice(ZSETS), b'other', b'0', b'-1'), [b'LINSERT', r.choice(LISTS), b'BEFORE', b'v1', b'x'],
+        storing([b'ZUNIONSTORE'], r.choice(ZSETS), b'1', b'other'),
+        [b'LMOVE', b'other', r.choice(LISTS), side(r), side(r)],
+        storing([b'ZRANGESTORE'], r.choice(ZSETS), b'other', b'0', b'-1'),
+        [b'LINSERT', r.choice(LISTS), b'BEFORE', b'v1', b'x'],
         [b'ZINCRBY', r.choice(ZSETS), b'1', value()], [b'MOVE', r.choice(ANY), b'1'], [b'LPOP', r.choice(LISTS)],
         [b'LPUSHX', r.choice(LISTS), value()], [b'PEXPIRE', r.choice(ANY), b'-1'],
         [b'LRANGE', r.choice(LISTS), b'0', b'-1']])
@@ -241,6 +243,8 @@ def play(servers, resp3, actions):
             if any(g and g[-1] == ('!', b'closed') for _, g in [stages[0].state()[action[1]]]) \
                     if action[0] in ('park', 'kill', 'unblock') else False:
                 continue
+            if swaps(action) and sum(s.waiting > 0 for s in stages[0].sleepers) > 1:
+                continue                   # in which order the keys of a swapped database are served is open
             replies = [stage.act(action) for stage in stages]
             if action[0] != 'kill' and not (len(replies[0]) == len(replies[1]) and all(
                     same_with_doubles(x, y) for x, y in zip(*replies))):
@@ -259,6 +263,10 @@ def play(servers, resp3, actions):
     finally:
         for stage in stages:
             stage.close()
+
+
+def swaps(action):
+    return action[0] == 'push' and action[1][0][0] == b'SWAPDB'
 
 
 def text(action):

@@ -69,6 +69,7 @@ size_t used_bytes() {
   return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes() : 0;
 }
 void register_thread() {}
+void purge_in_background(bool) {}
 Figures figures() {
   Figures f;
   f.allocated = f.active = used_bytes();
@@ -141,7 +142,17 @@ void* reallocate(void* p, size_t bytes) {
 size_t usable_size(const void* p) { return p ? sallocx(p, 0) : 0; }
 size_t good_size(size_t bytes) { return nallocx(bytes ? bytes : 1, 0); }
 
-void register_thread() { thread_local Registration registration; }
+namespace {
+constinit const volatile uint64_t none_allocated = 0;
+}
+constinit thread_local const volatile uint64_t* detail::allocated_counter = &none_allocated;
+
+void register_thread() {
+  thread_local Registration registration;
+  detail::allocated_counter = registration.counters.allocated;
+}
+
+void purge_in_background(bool on) { mallctl("background_thread", nullptr, nullptr, &on, sizeof on); }
 
 size_t used_bytes() {
   std::lock_guard lock(registry_mutex);

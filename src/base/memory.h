@@ -26,6 +26,20 @@ size_t good_size(size_t bytes);
 size_t used_bytes();
 void register_thread();
 
+namespace detail {
+extern constinit thread_local const volatile uint64_t* allocated_counter;
+}
+// What this thread has ever allocated, whatever was freed since: only grows. Two loads; REQUIRES: a registered thread
+// (else always 0). While only this thread allocates, used_bytes() grows by no more than this does, so who has measured
+// `room` bytes below a limit need not measure again before this has grown by `room`.
+#ifdef VITRINE_SANITIZED
+inline uint64_t allocated_here() { return used_bytes(); }  // falls, too; the conclusion holds
+#else
+inline uint64_t allocated_here() { return *detail::allocated_counter; }
+#endif
+// Lets the allocator return unused pages to the kernel from threads of its own (jemalloc-bg-thread).
+void purge_in_background(bool on);
+
 // From the allocator and the kernel: for INFO memory and MEMORY STATS. Refreshing costs microseconds.
 struct Figures {
   size_t allocated = 0, active = 0, resident = 0, retained = 0, muzzy = 0;

@@ -115,7 +115,7 @@ void object_idletime(Call& c) {
     return c.reply.error(
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between "
         "policies at runtime LRU and LFU data will take some time to adjust.");
-  c.reply.integer(access::lru_idle_ms(entry->access(), c.now_ms) / 1000);
+  c.reply.integer(access::lru_idle_ms(c.keyspace.access_of(*entry), c.now_ms) / 1000);
 }
 
 void object_freq(Call& c) {
@@ -125,7 +125,8 @@ void object_freq(Call& c) {
     return c.reply.error(
         "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
         "between policies at runtime LRU and LFU data will take some time to adjust.");
-  c.reply.integer(access::lfu_counter(entry->access(), c.now_ms, c.keyspace.options().lfu_decay_time));
+  c.reply.integer(
+      access::lfu_counter(c.keyspace.access_of(*entry), c.now_ms, c.keyspace.options().lfu_decay_time));
 }
 
 constexpr CommandRow kRows[] = {

@@ -11,17 +11,16 @@ namespace vitrine {
 
 namespace {
 
-void delete_keys(Call& c, bool background) {
+// DEL and UNLINK alike: what is large is freed in the background anyway.
+void del(Call& c) {
   int64_t removed = 0;
   auto keys = c.args.rest();
   for (size_t i = 0; i < keys.size(); i++) {
     if (i % 16 == 0 && keys.size() > 1) c.prefetch(keys.subspan(i));
-    removed += c.remove(keys[i], "del", background);
+    removed += c.remove(keys[i]);
   }
   c.reply.integer(removed);
 }
-void del(Call& c) { delete_keys(c, false); }
-void unlink(Call& c) { delete_keys(c, true); }
 
 void exists(Call& c) {
   int64_t there = 0;
@@ -185,7 +184,7 @@ void flushdb(Call& c) { flush(c, c.db); }
 void flushall(Call& c) { flush(c, -1); }
 
 constexpr CommandRow kRows[] = {
-    {"del", del},       {"unlink", unlink},     {"exists", exists},       {"touch", touch},   {"type", type},
+    {"del", del},       {"unlink", del},        {"exists", exists},       {"touch", touch},   {"type", type},
     {"dbsize", dbsize}, {"keys", keys},         {"randomkey", randomkey}, {"scan", scan},     {"rename", rename},
     {"copy", copy},     {"renamenx", renamenx}, {"move", move},           {"swapdb", swapdb}, {"flushdb", flushdb},
     {"flushall", flushall},

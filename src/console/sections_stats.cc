@@ -6,6 +6,7 @@
 #include "store/database.h"
 #include "engine/dispatcher.h"
 #include "io/event_loop.h"
+#include "store/evictor.h"
 
 namespace vitrine {
 
@@ -24,8 +25,10 @@ void write_eviction_and_expiry(InfoText& text, const Sources& s, const Measured&
   text.field("expired_due_age_ms", late.age_ms);
   text.field("evicted_keys", k.evicted);
   text.field("evicted_clients", s.connections().evicted_clients);
-  for (const char* name : {"evicted_scripts", "total_eviction_exceeded_time", "current_eviction_exceeded_time"})
-    text.idle(name);
+  text.idle("evicted_scripts");
+  int64_t exceeding_us = s.evictor.exceeding_us();
+  text.field("total_eviction_exceeded_time", (s.evictor.stats().exceeded_us + exceeding_us) / 1000);
+  text.field("current_eviction_exceeded_time", exceeding_us / 1000);
   text.field("keyspace_hits", k.hits);
   text.field("keyspace_misses", k.misses);
 }

@@ -11,6 +11,7 @@ namespace vitrine {
 
 class Dispatcher;
 class EventLoop;
+class Evictor;
 class Keyspace;
 class Settings;
 class Workers;
@@ -31,6 +32,7 @@ struct Sources {
   EventLoop& loop;
   Workers& workers;
   Keyspace& keyspace;
+  const Evictor& evictor;
   Dispatcher& dispatcher;
   const Settings& settings;
   const NetworkOptions& network;

@@ -188,6 +188,17 @@ class HashTable {
   template <class Visit>
   void visit_hash(uint64_t hash, Visit visit) const { visit_bucket(bucket_at(index_of(hash)), visit); }
 
+  // Calls `visit(word)` for the words whose hash may be this one, as far as the table itself remembers hashes: those of
+  // its bucket with its tag. Bits 32 to 55 of `hash` do not matter (in tables of up to 2^32 buckets).
+  template <class Visit>
+  void visit_matching(uint64_t hash, Visit visit) const {
+    uint8_t tag = table_detail::tag_of(hash);
+    Bucket* bucket = bucket_at(index_of(hash));
+    visit_tagged(bucket, [&](uint8_t each, Word w) {
+      if (each == tag) visit(w);
+    });
+  }
+
   // `visit` may change the table no more than by set().
   template <class Visit>
   void for_each(Visit visit) const {
@@ -208,15 +219,15 @@ class HashTable {
     }
   }
 
-  // The first words of up to `want` buckets from a random start: for sampling (eviction). Not uniform.
+  // All words of neighbouring buckets from a random start, until at least `want` were seen (or all): for sampling
+  // (eviction, estimates). Whole buckets, so that a word's place within its bucket does not matter; near uniform.
   template <class Visit>
   void sample(Random& random, size_t want, Visit visit) const {
     size_t start = random.below(buckets_), seen = 0;
     for (size_t i = 0; i < buckets_ && seen < want; i++) {
       size_t index = start + i < buckets_ ? start + i : start + i - buckets_;
-      visit_bucket(bucket_at(index), [&](Word w) {
-        if (seen++ < want) visit(w);
-      });
+      visit_bucket(bucket_at(index), [](Word w) { Policy::prefetch(w); });
+      visit_bucket(bucket_at(index), [&](Word w) { seen++, visit(w); });
     }
   }
 

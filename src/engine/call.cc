@@ -54,12 +54,12 @@ Entry* Call::put_string(Bytes key, Bytes content, Bytes event, int64_t expire_at
   return entry;
 }
 
-bool Call::remove(Bytes key, Bytes event, bool background) {
+bool Call::remove(Bytes key, Bytes event) {
   uint64_t hash = hash_of(key);
   Entry* entry = keyspace.find(db, key, hash, Keyspace::Touch::peek);
   if (!entry) return false;
   Type type = entry->type();
-  keyspace.remove(db, entry, hash, background);
+  keyspace.remove(db, entry, hash);
   announce(key, event, EventClass::generic, type, true);
   return true;
 }

@@ -76,7 +76,7 @@ class Call {
   Entry* put(Bytes key, Value value, Bytes event, EventClass kind, int64_t expire_at_ms = kNoExpiry);
   Entry* put_string(Bytes key, Bytes content, Bytes event, int64_t expire_at_ms, bool as_int = true);
   // Removes the key if it is there and announces `event`; false when there was none.
-  bool remove(Bytes key, Bytes event = "del", bool background = false);
+  bool remove(Bytes key, Bytes event = "del");
   void announce(Bytes key, Bytes event, EventClass kind, Type type, bool gone = false) {
     keyspace.announce(db, key, event, kind, type, gone);
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/ticks.h"
 #include "engine/command_table.h"
 
@@ -128,10 +129,14 @@ bool Dispatcher::refuse_no_multi(Session& session, const Prepared& p) {
 }
 
 bool Dispatcher::refuse_for_memory(Session& session, const Prepared& p) {
-  if (!make_room || make_room()) return false;
-  using command_flag::kDenyoom;
-  bool executes_writes = p.command->full_name == "exec" && (session.transaction.queued_flags & kDenyoom);
-  if (!(p.command->flags & kDenyoom) && !executes_writes) return false;
+  if (memory::allocated_here() < memory_gate.checkpoint || memory_gate.make_room()) return false;
+  bool denied = p.command->flags & command_flag::kDenyoom;
+  // Nothing more may be queued, but a transaction may always end.
+  const std::string& name = p.command->full_name;
+  if (session.transaction.open)
+    denied = name == "exec" ? session.transaction.queued_flags & command_flag::kDenyoom
+                            : name != "discard" && name != "reset" && name != "quit";
+  if (!denied) return false;
   return refuse(session, p, "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
@@ -153,7 +158,8 @@ bool Dispatcher::passes_freely(const Session& session, const Prepared& p) const 
   if (!command || !command->subcommands.empty() || command->guarded) return false;
   int given = static_cast<int>(p.argv.size());
   if (command->arity > 0 ? given != command->arity : given < -command->arity) return false;
-  return session.authenticated && !session.transaction.open && !make_room && pause_until_ms_ == 0;
+  return session.authenticated && !session.transaction.open && pause_until_ms_ == 0 &&
+         memory::allocated_here() < memory_gate.checkpoint;
 }
 
 bool Dispatcher::refused(Session& session, const Prepared& p) {

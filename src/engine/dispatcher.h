@@ -82,8 +82,13 @@ class Dispatcher {
   // Runs a command as part of the unit under way, without gates or waiters (EXEC; later scripts).
   void run_nested(Session& session, Command* command, std::span<const Bytes> argv);
 
-  // Called when memory is over its limit: makes room; false: could not. Null while there is no limit.
-  std::function<bool()> make_room;
+  // The memory gate: while memory::allocated_here() is below `checkpoint`, memory is within its limit; else make_room()
+  // looks closer, evicts and sets the next checkpoint; false: memory is over the limit and nothing can go.
+  struct MemoryGate {
+    uint64_t checkpoint = UINT64_MAX;
+    std::function<bool()> make_room;
+  };
+  MemoryGate memory_gate;
   // Told when RESET or the session's end stops a MONITOR.
   std::function<void(Session&)> on_stop_monitoring;
   Thresholds thresholds;

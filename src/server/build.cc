@@ -1,5 +1,7 @@
 // The only file that names every part: what a node is made of, bottom-up.
 #include "base/log.h"
+#include "base/memory.h"
+#include "base/ticks.h"
 #include "commands/families.h"
 #include "engine/engine_commands.h"
 #include "server/node.h"
@@ -45,10 +47,12 @@ ConnectionFigures connection_figures(const ClientServer::Stats& s) {
 Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
     : options_(options), settings_(settings), loop_(clock), workers_(options.process.background_cpus),
       keyspace_(options.keyspace, loop_.wall_ms(), hash_seed ^ static_cast<uint64_t>(loop_.wall_us())),
+      evictor_(keyspace_, options.memory,
+               {memory::used_bytes, [this] { return loop_.clock().monotonic_us(); }}),
       waiters_(keyspace_), watches_(keyspace_, sessions_),
       dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_, waiters_, watches_),
       clients_(loop_, dispatcher_, options.network, options.clients),
-      console_({loop_, workers_, keyspace_, dispatcher_, settings, options.network, options.clients, options.memory,
+      console_({loop_, workers_, keyspace_, evictor_, dispatcher_, settings, options.network, options.clients, options.memory,
                 options.observe, options.config_file, [this] { return connection_figures(clients_.stats); }}) {
   keyspace_.set_background([this](std::function<void()> work) {
     workers_.submit(Workers::Kind::lazy_free, std::move(work));
@@ -94,11 +98,30 @@ void Node::apply_settings() {
     console_.report_crashes(the_log().options.crash_log_enabled);
     return Refusal();
   });
+  apply_memory_settings();
   for (const auto& [from, to] : options_.process.renamed_commands) registry_.rename(from, to);
+}
+
+void Node::apply_memory_settings() {
+  dispatcher_.memory_gate.make_room = [this] { return make_room(); };
+  auto limit = [this] {
+    clients_.memory_limit = options_.memory.maxmemory;
+    make_room();  // the new limit, or the new policy, acts at once
+    return Refusal();
+  };
+  for (const char* name : {"maxmemory", "maxmemory-policy"}) settings_.find(name)->apply(limit);
+  limit();
+  auto purging = [this] {
+    memory::purge_in_background(options_.memory.jemalloc_background_thread);
+    return Refusal();
+  };
+  settings_.find("jemalloc-bg-thread")->apply(purging);
+  purging();
 }
 
 void Node::reset_stats() {
   dispatcher_.reset_stats();
+  evictor_.reset_stats();
   uint64_t changes = keyspace_.stats().changes;
   keyspace_.stats() = {};
   keyspace_.stats().changes = changes;

@@ -17,6 +17,7 @@
 #include "server/client_server.h"
 #include "server/later_options.h"
 #include "server/process_options.h"
+#include "store/evictor.h"
 #include "store/keyspace.h"
 #include "store/memory_options.h"
 
@@ -50,14 +51,18 @@ class Node {
   EventLoop& loop() { return loop_; }
   Dispatcher& dispatcher() { return dispatcher_; }
   Keyspace& keyspace() { return keyspace_; }
+  Evictor& evictor() { return evictor_; }
   Workers& workers() { return workers_; }
   Console& console() { return console_; }
 
  private:
   void apply_settings();
+  void apply_memory_settings();
   void reset_stats();
   int sleep_ms() const;
   void reclaim_expired();
+  void relieve_memory();
+  bool make_room();
   void release_pause();
   void tend();
 
@@ -66,6 +71,7 @@ class Node {
   EventLoop loop_;
   Workers workers_;
   Keyspace keyspace_;
+  Evictor evictor_;
   Sessions sessions_;
   CommandRegistry registry_;
   Waiters waiters_;
@@ -74,7 +80,9 @@ class Node {
   ClientServer clients_;
   Console console_;
   bool stopping_ = false;
-  bool expiry_backlog_ = false;
+  bool expiry_backlog_ = false, eviction_backlog_ = false;
+  int64_t turn_start_us_ = 0;
+  int64_t expiry_tick_ = 0;         // the last for which all that was due is gone
   int64_t next_tend_ms_ = 0;
 };
 

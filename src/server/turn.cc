@@ -7,8 +7,9 @@ namespace vitrine {
 
 namespace {
 constexpr int64_t kTendEveryMs = 100;
-constexpr size_t kExpirySteps = 400;            // of one slice: well under a millisecond
+constexpr size_t kExpirySteps = 200;            // of one slice, between two looks at the clock
 constexpr int64_t kExpirySliceUs = 500;         // of one turn
+constexpr int64_t kExpiryLateMs = 500;          // from here on a turn's share may be as long as its commands took
 }  // namespace
 
 void Node::run() {
@@ -18,6 +19,7 @@ void Node::run() {
 void Node::turn() {
   loop_.wait(sleep_ms());
   keyspace_.set_now(loop_.wall_ms());
+  turn_start_us_ = loop_.clock().monotonic_us();
   TurnMeter& meter = console_.meter();
   meter.begin();
   dispatcher_.forget_longest();
@@ -35,6 +37,8 @@ void Node::turn() {
   meter.lap(TurnPhase::waiters);
   if (!console_.paused()) reclaim_expired();
   meter.lap(TurnPhase::expiry);
+  relieve_memory();
+  meter.lap(TurnPhase::eviction);
   if (loop_.wall_ms() >= next_tend_ms_) {
     tend();
     meter.lap(TurnPhase::tend);
@@ -45,23 +49,43 @@ void Node::turn() {
 }
 
 int Node::sleep_ms() const {
-  if (expiry_backlog_) return 0;
+  if (expiry_backlog_ || eviction_backlog_) return 0;
   int64_t now = loop_.wall_ms();
   int64_t until = next_tend_ms_ - now;
   if (int64_t deadline = waiters_.next_deadline_ms()) until = std::min(until, deadline - now);
   if (dispatcher_.paused(now)) until = std::min(until, dispatcher_.pause_until_ms() - now);
-  if (!expiry_backlog_) until = std::min<int64_t>(until, ExpiryIndex::kTickMs * 2);
+  int64_t looked_until = (expiry_tick_ + 1) * ExpiryIndex::kTickMs;
+  if (int64_t due = keyspace_.next_due_ms(); due < now + until) until = std::max(due, looked_until) - now;
   return static_cast<int>(std::clamp<int64_t>(until, 0, kTendEveryMs));
 }
 
-// Removes what is due, in slices, until nothing is left or the turn's share of time is used.
+// Removes what is due, in slices, until nothing is left or the turn's share of time is used. Under load a turn is long:
+// when expiry falls behind, its share grows to as much as the commands of the turn took, never more than half in all.
 void Node::reclaim_expired() {
-  int64_t start = loop_.clock().monotonic_us();
+  int64_t tick = keyspace_.now_ms() / ExpiryIndex::kTickMs;
+  if (!expiry_backlog_ && tick == expiry_tick_) return;
+  int64_t start = loop_.clock().monotonic_us(), share = kExpirySliceUs;
+  if (expiry_backlog_ && keyspace_.lateness().age_ms > kExpiryLateMs / options_.memory.expire_effort)
+    share = std::max(share, start - turn_start_us_);
   do {
     expiry_backlog_ = keyspace_.expire_some(kExpirySteps) == 0;
-  } while (expiry_backlog_ && loop_.clock().monotonic_us() - start < kExpirySliceUs);
+  } while (expiry_backlog_ && loop_.clock().monotonic_us() - start < share);
+  expiry_tick_ = tick;
   if (expiry_backlog_) console_.meter().expiry_slices_cut++;
   if (waiters_.fed()) dispatcher_.serve_waiters();
+}
+
+// A command asks for room: false when memory is over the limit and nothing can go.
+bool Node::make_room() {
+  bool room = evictor_.relieve() != Evictor::Outcome::failed;
+  dispatcher_.memory_gate.checkpoint = evictor_.checkpoint();
+  return room;
+}
+
+// What the commands of the turn have left over the limit.
+void Node::relieve_memory() {
+  eviction_backlog_ = evictor_.end_turn() == Evictor::Outcome::running;
+  dispatcher_.memory_gate.checkpoint = evictor_.checkpoint();
 }
 
 void Node::release_pause() {

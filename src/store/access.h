@@ -37,4 +37,17 @@ inline uint8_t lfu_grown(uint8_t counter, int64_t log_factor, Random& random) {
   return random.unit() < 1.0 / (over * static_cast<double>(log_factor) + 1) ? counter + 1 : counter;
 }
 
+// What one kind of bits says in terms of the other, when the policy has changed. An LRU moment becomes the counter of a
+// new key that was last used then, and has decayed since; a counter becomes a moment in the minute of its last use, the
+// earlier the smaller it is.
+inline uint32_t lfu_of_lru(uint32_t bits, int64_t now_ms) {
+  int64_t idle_ms = lru_idle_ms(bits, now_ms);
+  return lfu_bits(idle_ms < now_ms ? now_ms - idle_ms : 0, kLfuInitial);
+}
+inline uint32_t lru_of_lfu(uint32_t bits, int64_t now_ms) {
+  int64_t idle_ms = static_cast<int64_t>((lfu_minutes(now_ms) - (bits >> 8)) & 0xffff) * 60000;
+  idle_ms += (255 - static_cast<int64_t>(bits & 255)) * kLruUnitMs;
+  return lru_clock(idle_ms < now_ms ? now_ms - idle_ms : 0);
+}
+
 }  // namespace vitrine::access

@@ -14,7 +14,7 @@ void Database::count(const Entry& e, int sign) {
 
 void Database::index(Entry* entry, uint64_t hash) {
   if (!entry->has_expiry() || entry->indexed()) return;
-  due_.add(static_cast<uint32_t>(hash), entry->expire_at_ms());
+  due_.add(hash, entry->expire_at_ms());
   entry->set_indexed(true);
 }
 
@@ -65,83 +65,121 @@ void Database::set_field_expiry(Entry* entry, uint64_t hash, int64_t earliest_ms
   bool had = entry->has_field_expiry(), has = earliest_ms != kNoExpiry;
   entry->set_field_expiry(has);
   field_expiring_ += static_cast<size_t>(has) - static_cast<size_t>(had);
-  if (has) fields_due_.add(static_cast<uint32_t>(hash), earliest_ms);
+  if (has) fields_due_.add(hash, earliest_ms);
+}
+
+bool Database::Schedule::take_due(int64_t now_ms, size_t& steps, uint64_t& hash) {
+  now_ms_ = now_ms;
+  if (live_ && live_->take_due(now_ms, steps, hash)) return true;
+  return steps > 0 && scanning_ && old_ && old_->take_due(now_ms, steps, hash);
+}
+
+int64_t Database::Schedule::next_due_ms() const {
+  if (scanning_ || old_) return INT64_MIN;
+  return live_ ? live_->next_due_ms() : INT64_MAX;
+}
+
+size_t Database::Schedule::memory_bytes() const {
+  return (live_ ? live_->memory_bytes() : 0) + (old_ ? old_->memory_bytes() : 0);
+}
+
+ExpiryIndex::Lateness Database::Schedule::lateness(int64_t now_ms) const {
+  ExpiryIndex::Lateness late;
+  if (live_) late = live_->lateness(now_ms);
+  if (!scanning_ || !old_) return late;
+  ExpiryIndex::Lateness older = old_->lateness(now_ms);
+  return {late.items + older.items, std::max(late.age_ms, older.age_ms)};
+}
+
+void Database::Schedule::renew_if(size_t most) {
+  if (!live_ || old_ || (live_->size() <= most && !live_->worn())) return;
+  old_ = std::move(live_);
+  scanning_ = true;
+  cursor_ = 0;
+}
+
+template <class Each>
+void Database::Schedule::rebuild_slice(const Table& table, size_t& steps, Each each) {
+  constexpr size_t kBucketCost = 8, kChunkCost = 8;  // in steps
+  if (!old_) return;
+  while (scanning_ && steps > 0) {
+    cursor_ = table.scan(cursor_, each);
+    scanning_ = cursor_ != 0;
+    steps -= std::min(steps, kBucketCost);
+  }
+  while (!scanning_ && old_ && steps > 0) {
+    if (old_->forget_some(1)) old_.reset();
+    steps -= std::min(steps, kChunkCost);
+  }
+}
+
+void Database::Schedule::clear() {
+  live_.reset();
+  old_.reset();
+  scanning_ = false;
 }
 
 Entry* Database::next_due(int64_t now_ms, size_t& steps, uint64_t& hash) {
-  if (due_.size() > 2 * expiring_ + 4096 && !reindexing_) {
-    // Stale items outnumber live ones: drop them all and index again, a slice at a time.
-    due_.clear(now_ms);
-    reindexing_ = true;
-    reindex_cursor_ = 0;
-  }
-  if (reindexing_) reindex_slice(now_ms, steps);
-  uint32_t low;
-  while (due_.take_due(now_ms, steps, low)) {
-    Entry* due = nullptr;
-    table_.visit_hash(low, [&](Word w) {
-      Entry* e = Policy::entry(w);
-      if (!e->has_expiry()) return;
-      if (e->expired(now_ms)) {
-        due = e;
-        return;
-      }
-      uint64_t h = hash_bytes(e->key());
-      if (static_cast<uint32_t>(h) != low || !e->indexed()) return;
-      due_.add(low, e->expire_at_ms());  // came early: its time was put off
-    });
-    if (!due) continue;
-    // Others of this bucket may be due as well: their items come by themselves.
-    hash = hash_bytes(due->key());
-    if (static_cast<uint32_t>(hash) != low) due_.add(low, now_ms);
-    return due;
-  }
+  due_.renew_if(expiring_ + expiring_ / 2 + 1024);
+  uint64_t kept;
+  while (due_.take_due(now_ms, steps, kept))
+    if (Entry* due = resolve_due(kept, now_ms, hash)) return due;
+  due_.rebuild_slice(table_, steps, [&](Word w) {
+    Entry* e = Policy::entry(w);
+    if (!e->has_expiry()) return;
+    due_.add(hash_bytes(e->key()), e->expire_at_ms());
+    e->set_indexed(true);
+  });
   return nullptr;
 }
 
-void Database::reindex_slice(int64_t, size_t& steps) {
-  for (size_t buckets = 0; buckets < 64 && steps > 0; buckets++) {
-    steps--;
-    reindex_cursor_ = table_.scan(reindex_cursor_, [&](Word w) {
-      Entry* e = Policy::entry(w);
-      if (e->has_expiry()) due_.add(static_cast<uint32_t>(hash_bytes(e->key())), e->expire_at_ms());
-      e->set_indexed(e->has_expiry());
-    });
-    if (reindex_cursor_ == 0) {
-      reindexing_ = false;
-      return;
+// The due entry an item speaks of; null if there is none. An entry whose time was put off gets a new item.
+Entry* Database::resolve_due(uint64_t kept, int64_t now_ms, uint64_t& hash) {
+  Entry* due = nullptr;
+  table_.visit_matching(kept, [&](Word w) {
+    Entry* e = Policy::entry(w);
+    if (!e->has_expiry()) return;
+    uint64_t h = hash_bytes(e->key());
+    if (!ExpiryIndex::same(h, kept)) return;
+    if (e->expired(now_ms)) {
+      if (due) due_.add(h, now_ms);  // a twin, for whom there may be no other item
+      else due = e, hash = h;
+    } else if (e->indexed()) {
+      due_.add(h, e->expire_at_ms());
     }
-  }
+  });
+  return due;
 }
 
 Entry* Database::next_field_due(int64_t now_ms, size_t& steps, uint64_t& hash) {
   if (Entry* twin = take_field_twin(hash)) return twin;
-  if (fields_due_.size() > 2 * field_expiring_ + table_.size() / 8 + 4096 && !reindexing_fields_) {
-    fields_due_.clear(now_ms);  // mostly stale, as in next_due
-    reindexing_fields_ = true;
-    reindex_fields_cursor_ = 0;
-  }
-  if (reindexing_fields_) reindex_fields_slice(steps);
-  uint32_t low;
-  while (fields_due_.take_due(now_ms, steps, low)) {
+  fields_due_.renew_if(2 * field_expiring_ + table_.size() / 8 + 4096);
+  uint64_t kept;
+  while (fields_due_.take_due(now_ms, steps, kept)) {
     Entry* due = nullptr;
-    table_.visit_hash(low, [&](Word w) {
+    table_.visit_matching(kept, [&](Word w) {
       Entry* e = Policy::entry(w);
       if (!e->has_field_expiry()) return;
       uint64_t h = hash_bytes(e->key());
-      if (static_cast<uint32_t>(h) != low) return;
-      if (due) field_twin_ = due, field_twin_low_ = low;
+      if (!ExpiryIndex::same(h, kept)) return;
+      if (due) field_twin_ = due, field_twin_hash_ = kept;
       due = e, hash = h;
     });
     if (due) return due;
   }
+  fields_due_.rebuild_slice(table_, steps, [&](Word w) {
+    Entry* e = Policy::entry(w);
+    if (!e->has_field_expiry()) return;
+    int64_t earliest = type_ops(e->type()).earliest_expiry(e->object());
+    if (earliest != kNoExpiry) fields_due_.add(hash_bytes(e->key()), earliest);
+  });
   return nullptr;
 }
 
 Entry* Database::take_field_twin(uint64_t& hash) {
   if (!field_twin_) return nullptr;
   Entry* found = nullptr;
-  table_.visit_hash(field_twin_low_, [&](Word w) {
+  table_.visit_matching(field_twin_hash_, [&](Word w) {
     if (Policy::entry(w) == field_twin_ && field_twin_->has_field_expiry()) found = field_twin_;
   });
   field_twin_ = nullptr;
@@ -149,21 +187,89 @@ Entry* Database::take_field_twin(uint64_t& hash) {
   return found;
 }
 
-void Database::reindex_fields_slice(size_t& steps) {
-  for (size_t buckets = 0; buckets < 64 && steps > 0; buckets++) {
-    steps--;
-    reindex_fields_cursor_ = table_.scan(reindex_fields_cursor_, [&](Word w) {
-      Entry* e = Policy::entry(w);
-      if (!e->has_field_expiry()) return;
-      Object object = e->object();
-      int64_t earliest = type_ops(object.type).earliest_expiry(object);
-      if (earliest != kNoExpiry) fields_due_.add(static_cast<uint32_t>(hash_bytes(e->key())), earliest);
+void Database::sample_expiring(Random& random, size_t want, const Show& show) {
+  if (expiring_ == 0) return;
+  bool common = expiring_ * 8 >= table_.size();
+  size_t seen = common || due_.rebuilding() ? sample_by_table(random, want, show)
+                                            : sample_by_index(random, want, false, show);
+  if (seen == 0) search_expiring(show);
+}
+
+Entry* Database::random_expiring(Random& random) {
+  if (expiring_ == 0) return nullptr;
+  constexpr int kDraws = 64;
+  if (expiring_ * 8 >= table_.size())
+    for (int i = 0; i < kDraws; i++)
+      if (Entry* e = Policy::entry(table_.random(random)); e->has_expiry()) return e;
+  Entry* chosen = nullptr;
+  size_t seen = 0;
+  while (!chosen)
+    sample_expiring(random, 1, [&](Entry* e) {
+      if (random.below(++seen) == 0) chosen = e;
     });
-    if (reindex_fields_cursor_ == 0) {
-      reindexing_fields_ = false;
-      return;
-    }
+  return chosen;
+}
+
+void Database::sample_soonest(Random& random, size_t want, const Show& show) {
+  if (expiring_ == 0) return;
+  if (due_.rebuilding()) return sample_expiring(random, want, show);
+  if (sample_by_index(random, want, true, show) == 0) search_expiring(show);
+}
+
+size_t Database::sample_by_table(Random& random, size_t want, const Show& show) {
+  size_t seen = 0;
+  for (int bucket = 0; bucket < 24 && seen < want; bucket++)
+    sample(random, 1, [&](Entry* e) {
+      if (e->has_expiry()) seen++, show(e);
+    });
+  return seen;
+}
+
+// Stale items are dropped on the way, so that many of them slow down only the first calls; those whose keys were given
+// a later time move to where they belong.
+size_t Database::sample_by_index(Random& random, size_t want, bool soonest, const Show& show) {
+  size_t seen = 0;
+  auto visit = [&](uint64_t kept) {
+    bool stale = true;
+    table_.visit_matching(kept, [&](Word w) {
+      Entry* e = Policy::entry(w);
+      if (!e->has_expiry()) return;
+      uint64_t h = hash_bytes(e->key());
+      if (!ExpiryIndex::same(h, kept)) return;
+      stale = soonest;
+      if (soonest) due_.add(h, e->expire_at_ms());
+      seen++;
+      show(e);
+    });
+    return !stale;
+  };
+  constexpr size_t kStaleFor = 4;  // items tried for each one wanted
+  for (size_t i = 0; i < kStaleFor && seen < want; i++) {
+    if (soonest) due_.index().sample_soonest(random, want - seen, visit);
+    else due_.index().sample(random, want - seen, visit);
   }
+  return seen;
+}
+
+// When chance finds none: a bounded walk through the table, which the next call goes on with.
+void Database::search_expiring(const Show& show) {
+  bool found = false;
+  for (int buckets = 0; buckets < 512 && !found; buckets++)
+    search_cursor_ = table_.scan(search_cursor_, [&](Word w) {
+      Entry* e = Policy::entry(w);
+      if (e->has_expiry()) found = true, show(e);
+    });
+}
+
+size_t Database::estimated_bytes(Random& random) const {
+  constexpr size_t kEntries = 64, kElements = 5;
+  size_t bytes = 0, seen = 0;
+  sample(random, kEntries, [&](Entry* e) {
+    seen++;
+    bytes += e->size();
+    if (!e->inline_text()) bytes += type_ops(e->type()).memory(e->object(), kElements);
+  });
+  return table_bytes() + index_bytes() + (seen ? bytes * size() / seen : 0);
 }
 
 void Database::clear() {
@@ -177,9 +283,8 @@ void Database::clear() {
   });
   table_.clear();
   expiring_ = field_expiring_ = 0;
-  due_.clear(0);
-  fields_due_.clear(0);
-  reindexing_ = reindexing_fields_ = false;
+  due_.clear();
+  fields_due_.clear();
   field_twin_ = nullptr;
 }
 

@@ -4,6 +4,8 @@
 // REQUIRES throughout: `hash` is hash_bytes(key).
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 
 #include "base/hash.h"
@@ -49,42 +51,91 @@ class Database {
   // A hash has fields that expire, the earliest then; kNoExpiry: none any more.
   void set_field_expiry(Entry* entry, uint64_t hash, int64_t earliest_ms);
 
-  // Yields entries that are due (key expiry), newest index first served; false when none is left or `steps` ran out.
-  // The caller removes the entry before asking again.
+  // Yields entries that are due (key expiry); null when none is left or `steps` ran out (then steps is 0 and there may
+  // be more). The caller removes the entry before asking again.
   Entry* next_due(int64_t now_ms, size_t& steps, uint64_t& hash);
   // Likewise for hashes that may have due fields. A hash comes once for each call of set_field_expiry; whether it really
   // has something due, it knows itself.
   Entry* next_field_due(int64_t now_ms, size_t& steps, uint64_t& hash);
 
+  // A moment before which neither has anything to do; INT64_MAX: never.
+  int64_t next_due_ms() const { return std::min(due_.next_due_ms(), fields_due_.next_due_ms()); }
+
+  // Shows some entries, near uniformly drawn, to `visit(Entry*)`: at least `want` unless there are fewer.
+  template <class Visit>
+  void sample(Random& random, size_t want, Visit visit) const {
+    table_.sample(random, want, [&](Word w) { visit(Policy::entry(w)); });
+  }
+  // The same for keys with an expiry; about `want` of them, at least one if there is any (of millions without expiry it
+  // may take several calls to come across the only one with).
+  using Show = std::function<void(Entry*)>;
+  void sample_expiring(Random& random, size_t want, const Show& show);
+  // One of them; null if there is none.
+  Entry* random_expiring(Random& random);
+  // The same for keys that will expire soonest.
+  void sample_soonest(Random& random, size_t want, const Show& show);
+
   ExpiryIndex::Lateness lateness(int64_t now_ms) const { return due_.lateness(now_ms); }
   size_t table_bytes() const { return table_.memory_bytes(); }
   size_t index_bytes() const { return due_.memory_bytes() + fields_due_.memory_bytes(); }
+  // All that clear() would free, judged by some of the entries.
+  size_t estimated_bytes(Random& random) const;
 
   // Frees everything; may run on any thread once nobody else holds the database.
   void clear();
 
  private:
+  // An expiry index and its successor, which is built while the old one still serves: when stale items outnumber live
+  // ones, or ticks come near their end. Every live key has an item in the new index, or one in the old and the scan of
+  // the table has not come by yet.
+  class Schedule {
+   public:
+    explicit Schedule(int64_t now_ms) : now_ms_(now_ms) {}
+    void add(uint64_t hash, int64_t due_ms) { index().add(hash, due_ms); }
+    bool take_due(int64_t now_ms, size_t& steps, uint64_t& hash);
+    int64_t next_due_ms() const;
+    size_t size() const { return live_ ? live_->size() : 0; }
+    size_t memory_bytes() const;
+    ExpiryIndex::Lateness lateness(int64_t now_ms) const;
+    ExpiryIndex& index() {
+      if (!live_) live_ = std::make_unique<ExpiryIndex>(now_ms_);
+      return *live_;
+    }
+
+    bool rebuilding() const { return scanning_; }
+    // Starts a new index if there are more than `most` items.
+    void renew_if(size_t most);
+    // A slice of that: `each(word)` adds what the word's entry needs.
+    template <class Each>
+    void rebuild_slice(const Table& table, size_t& steps, Each each);
+    void clear();
+
+   private:
+    int64_t now_ms_;
+    std::unique_ptr<ExpiryIndex> live_, old_;   // null: empty
+    bool scanning_ = false;
+    uint64_t cursor_ = 0;                       // of the table's scan
+  };
+
   Table::Position position(Bytes key, uint64_t hash) const {
     return table_.find(hash, [key](Word w) { return same_bytes(Policy::entry(w)->key(), key); });
   }
   void count(const Entry& e, int sign);
   void index(Entry* entry, uint64_t hash);
-  void reindex_slice(int64_t now_ms, size_t& steps);
-  void reindex_fields_slice(size_t& steps);
+  Entry* resolve_due(uint64_t kept, int64_t now_ms, uint64_t& hash);
   Entry* take_field_twin(uint64_t& hash);
+  size_t sample_by_table(Random& random, size_t want, const Show& show);
+  size_t sample_by_index(Random& random, size_t want, bool soonest, const Show& show);
+  void search_expiring(const Show& show);
 
   int id_;
   Table table_;
   size_t expiring_ = 0, field_expiring_ = 0;
-  ExpiryIndex due_, fields_due_;
-  // While the index is rebuilt because stale items outnumber live ones: where the scan is, 0 = not under way.
-  uint64_t reindex_cursor_ = 0;
-  bool reindexing_ = false;
-  uint64_t reindex_fields_cursor_ = 0;
-  bool reindexing_fields_ = false;
-  // Another hash whose key has the same low bits as the one last given by next_field_due.
+  Schedule due_, fields_due_;
+  uint64_t search_cursor_ = 0;
+  // Another hash whose key has the same kept bits as the one last given by next_field_due.
   Entry* field_twin_ = nullptr;
-  uint32_t field_twin_low_ = 0;
+  uint64_t field_twin_hash_ = 0;
 };
 
 }  // namespace vitrine

@@ -16,7 +16,7 @@ Entry* Entry::allocate(Bytes key, size_t value_bytes, unsigned type_encoding, in
   Entry* e = static_cast<Entry*>(memory::allocate(total));
   e->type_encoding_ = static_cast<uint8_t>(type_encoding);
   e->flags_ = static_cast<uint8_t>((wide ? kWideKey : 0) | (expires ? kHasExpiry : 0));
-  e->set_access(0);
+  e->set_access(0, false);
   e->key_length_ = static_cast<uint8_t>(wide ? 0 : key.size());
   uint8_t* p = e->bytes() + kHeader;
   if (wide) {

@@ -75,13 +75,16 @@ class Entry {
     std::memcpy(bytes() + kHeader + (flags_ & kWideKey ? 4 : 0), &at_ms, 8);
   }
 
-  // The 24 access bits (store/access.h): LRU clock or LFU counter.
+  // The 24 access bits (store/access.h): LRU clock, or LFU counter if access_is_lfu().
   uint32_t access() const { return access_[0] | access_[1] << 8 | access_[2] << 16; }
-  void set_access(uint32_t bits) {
+  bool access_is_lfu() const { return flags_ & kLfuAccess; }
+  void set_access(uint32_t bits, bool lfu) {
     access_[0] = static_cast<uint8_t>(bits);
     access_[1] = static_cast<uint8_t>(bits >> 8);
     access_[2] = static_cast<uint8_t>(bits >> 16);
+    flags_ = static_cast<uint8_t>((flags_ & ~kLfuAccess) | (lfu ? kLfuAccess : 0));
   }
+  void copy_access(const Entry& other) { set_access(other.access(), other.access_is_lfu()); }
 
   // True when the expiry index holds an item for this entry that is due no later than its expiry.
   bool indexed() const { return flags_ & kIndexed; }
@@ -97,13 +100,14 @@ class Entry {
   size_t size() const;
   // Carries access bits and the edited flag over from the entry it replaces.
   void inherit(const Entry& old) {
-    std::memcpy(access_, old.access_, 3);
+    copy_access(old);
     flags_ |= old.flags_ & (kEdited | kFieldExpiry);
   }
 
  private:
   static constexpr size_t kHeader = 6;
-  static constexpr uint8_t kHasExpiry = 1, kWideKey = 2, kIndexed = 4, kEdited = 8, kFieldExpiry = 16;
+  static constexpr uint8_t kHasExpiry = 1, kWideKey = 2, kIndexed = 4, kEdited = 8, kFieldExpiry = 16,
+                           kLfuAccess = 32;
 
   static Entry* allocate(Bytes key, size_t value_bytes, unsigned type_encoding, int64_t expire_at_ms);
   Bytes key_slow() const;

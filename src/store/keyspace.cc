@@ -23,12 +23,12 @@ size_t Keyspace::total_keys() const {
 
 void Keyspace::touch(Entry* entry) {
   if (!options_.lfu) {
-    entry->set_access(access::lru_clock(now_ms_));
+    entry->set_access(access::lru_clock(now_ms_), false);
     return;
   }
-  uint8_t counter = access::lfu_counter(entry->access(), now_ms_, options_.lfu_decay_time);
+  uint8_t counter = access::lfu_counter(access_of(*entry), now_ms_, options_.lfu_decay_time);
   counter = access::lfu_grown(counter, options_.lfu_log_factor, random_);
-  entry->set_access(access::lfu_bits(now_ms_, counter));
+  entry->set_access(access::lfu_bits(now_ms_, counter), true);
 }
 
 Entry* Keyspace::find(int db, Bytes key, uint64_t hash, Touch how) {
@@ -46,11 +46,11 @@ Entry* Keyspace::find(int db, Bytes key, uint64_t hash, Touch how) {
 // Puts a new entry in the place of `old` (null: the key is new) and settles the access bits.
 Entry* Keyspace::place(int db, Entry* old, Entry* fresh, uint64_t hash) {
   if (!old) {
-    fresh->set_access(fresh_access());
+    fresh->set_access(fresh_access(), options_.lfu);
     database(db).insert(fresh, hash);
     return fresh;
   }
-  fresh->set_access(old->access());
+  fresh->copy_access(*old);
   if (!old->inline_text()) free_value(old->object());
   database(db).replace(old, fresh, hash);
   return fresh;
@@ -112,14 +112,23 @@ Entry* Keyspace::set_expiry(int db, Entry* entry, uint64_t hash, int64_t at_ms) 
   return database(db).set_expiry(entry, hash, at_ms);
 }
 
-void Keyspace::free_value(Object object, bool background) {
-  bool large = type_ops(object.type).free_effort(object) > options_.background_effort;
-  if ((large || background) && background_ && type_ops(object.type).free_effort(object) > 1) {
-    stats_.freed_in_background++;
-    background_([object]() mutable { type_ops(object.type).destroy(object); });
+void Keyspace::free_in_background(size_t bytes, std::function<void()> work) {
+  freeing_bytes_->fetch_add(bytes, std::memory_order_relaxed);
+  background_([work = std::move(work), bytes, freeing = freeing_bytes_] {
+    work();
+    freeing->fetch_sub(bytes, std::memory_order_relaxed);
+  });
+}
+
+void Keyspace::free_value(Object object) {
+  constexpr size_t kSamples = 5;
+  const TypeOps& ops = type_ops(object.type);
+  if (ops.free_effort(object) <= options_.background_effort || !background_) {
+    ops.destroy(object);
     return;
   }
-  type_ops(object.type).destroy(object);
+  stats_.freed_in_background++;
+  free_in_background(ops.memory(object, kSamples), [object]() mutable { type_ops(object.type).destroy(object); });
 }
 
 Value Keyspace::take(int db, Entry* entry, uint64_t hash) {
@@ -131,11 +140,8 @@ Value Keyspace::take(int db, Entry* entry, uint64_t hash) {
   return value;
 }
 
-void Keyspace::remove(int db, Entry* entry, uint64_t hash, bool background) {
-  if (!entry->inline_text()) {
-    Object object = entry->object();
-    free_value(object, background);
-  }
+void Keyspace::remove(int db, Entry* entry, uint64_t hash) {
+  if (!entry->inline_text()) free_value(entry->object());
   database(db).erase(entry, hash);
 }
 
@@ -194,7 +200,8 @@ size_t Keyspace::flush(int db, bool background) {
     if (database->size() == 0) continue;
     Database* old = database.release();
     database = std::make_unique<Database>(old->id(), now_ms_);
-    if (background_ && (background || old->size() > options_.background_effort)) background_([old] { delete old; });
+    if (background_ && (background || old->size() > options_.background_effort))
+      free_in_background(old->estimated_bytes(random_), [old] { delete old; });
     else delete old;
   }
   stats_.changes += removed;
@@ -242,6 +249,13 @@ size_t Keyspace::expire_fields_of(Database& each, size_t steps) {
     else if (object.rescheduled) schedule_elements(each.id(), due, hash, object);
   }
   return steps;
+}
+
+int64_t Keyspace::next_due_ms() const {
+  int64_t next = INT64_MAX;
+  if (!active_expiry_) return next;
+  for (const auto& database : databases_) next = std::min(next, database->next_due_ms());
+  return next;
 }
 
 ExpiryIndex::Lateness Keyspace::lateness() const {

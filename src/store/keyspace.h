@@ -6,6 +6,7 @@
 // `now_ms` is frozen by the owner for the duration of a command (set_now); hashes are hash_bytes(key).
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -92,7 +93,7 @@ class Keyspace {
   // Changes the expiry of an entry (kNoExpiry: persists); returns the entry, which may have moved.
   Entry* set_expiry(int db, Entry* entry, uint64_t hash, int64_t at_ms);
   // Removes the entry and frees its value. Announces nothing.
-  void remove(int db, Entry* entry, uint64_t hash, bool background = false);
+  void remove(int db, Entry* entry, uint64_t hash);
   // Removes the entry and hands its value over.
   Value take(int db, Entry* entry, uint64_t hash);
   // Writes back what a type view changed (encoding and word) and announces `event`; an empty value then removes the key
@@ -114,13 +115,16 @@ class Keyspace {
   // Active expiry: removes due keys and fields, at most `steps` steps of work. Returns the steps left (0: there may be
   // more to do).
   size_t expire_some(size_t steps);
+  // A moment before which expire_some() has nothing to do; INT64_MAX: never.
+  int64_t next_due_ms() const;
   ExpiryIndex::Lateness lateness() const;
   // DEBUG SET-ACTIVE-EXPIRE 0 leaves due keys to be found on access.
   void set_active_expiry(bool on) { active_expiry_ = on; }
 
-  // Frees a value: here when it is small, else (or if `background`) on the background thread.
-  void free_value(Object object, bool background = false);
-  size_t pending_background() const;
+  // Frees a value: here when it is small, else on the background thread.
+  void free_value(Object object);
+  // About how many bytes the background thread has still to free. Any thread may change it.
+  size_t freeing_bytes() const { return freeing_bytes_->load(std::memory_order_relaxed); }
 
   // Removes an entry because its time has come or because memory is short; announces "expired" or "evicted".
   void expire(int db, Entry* entry, uint64_t hash);
@@ -129,11 +133,17 @@ class Keyspace {
   uint32_t fresh_access() const {
     return options_.lfu ? access::lfu_bits(now_ms_, access::kLfuInitial) : access::lru_clock(now_ms_);
   }
+  // The entry's access bits in the meaning that holds now (Options::lfu), converted if they were of the other kind.
+  uint32_t access_of(const Entry& entry) const {
+    if (__builtin_expect(entry.access_is_lfu() == options_.lfu, 1)) return entry.access();
+    return options_.lfu ? access::lfu_of_lru(entry.access(), now_ms_) : access::lru_of_lfu(entry.access(), now_ms_);
+  }
   void touch(Entry* entry);
 
  private:
   size_t expire_some_of(Database& database, size_t steps);
   size_t expire_fields_of(Database& database, size_t steps);
+  void free_in_background(size_t bytes, std::function<void()> work);
   void schedule_elements(int db, Entry* entry, uint64_t hash, const Object& object);
   Entry* place(int db, Entry* old, Entry* fresh, uint64_t hash);
 
@@ -144,6 +154,8 @@ class Keyspace {
   std::vector<std::unique_ptr<Database>> databases_;
   std::vector<KeyObserver*> observers_;
   Background background_;
+  // Shared with the work under way, which may outlive the keyspace.
+  std::shared_ptr<std::atomic<size_t>> freeing_bytes_ = std::make_shared<std::atomic<size_t>>(0);
   bool active_expiry_ = true;
   int next_expiry_db_ = 0;
 };

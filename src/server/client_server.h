@@ -46,6 +46,8 @@ class ClientServer {
   // The end of a turn: connections whose waiting commands may go on; then replies; then those that ended.
   void resume_waiting();
   void flush_all();
+  // Something was written since.
+  bool flush_due() const { return !flush_list_.empty(); }
   // A few times a second: idle clients, output limits over time, memory of all clients.
   void tend();
 

@@ -9,7 +9,9 @@ namespace {
 constexpr int64_t kTendEveryMs = 100;
 constexpr size_t kExpirySteps = 200;            // of one slice, between two looks at the clock
 constexpr int64_t kExpirySliceUs = 500;         // of one turn
-constexpr int64_t kExpiryLateMs = 500;          // from here on a turn's share may be as long as its commands took
+constexpr int64_t kExpiryLateMs = 500;          // from here on its share may be as long as the turn's commands took,
+constexpr int64_t kExpiryLongSliceUs = 900;     // but no longer than this,
+constexpr int64_t kExpiryVeryLateMs = 5000;     // until it is this late
 }  // namespace
 
 void Node::run() {
@@ -35,21 +37,22 @@ void Node::turn() {
   release_pause();
   clients_.resume_waiting();
   meter.lap(TurnPhase::waiters);
-  if (!console_.paused()) reclaim_expired();
-  meter.lap(TurnPhase::expiry);
-  relieve_memory();
-  meter.lap(TurnPhase::eviction);
   if (loop_.wall_ms() >= next_tend_ms_) {
     tend();
     meter.lap(TurnPhase::tend);
   }
-  // Last: replies, then the end of those who leave.
+  // Replies, then the end of those who leave.
   clients_.flush_all();
   meter.lap(TurnPhase::flush);
+  // Slices of what has no client waiting for it: behind the replies, so that a command waits for one slice at most.
+  if (!console_.paused()) reclaim_expired();
+  meter.lap(TurnPhase::expiry);
+  relieve_memory();
+  meter.lap(TurnPhase::eviction);
 }
 
 int Node::sleep_ms() const {
-  if (expiry_backlog_ || eviction_backlog_) return 0;
+  if (expiry_backlog_ || eviction_backlog_ || clients_.flush_due()) return 0;
   int64_t now = loop_.wall_ms();
   int64_t until = next_tend_ms_ - now;
   if (int64_t deadline = waiters_.next_deadline_ms()) until = std::min(until, deadline - now);
@@ -65,8 +68,11 @@ void Node::reclaim_expired() {
   int64_t tick = keyspace_.now_ms() / ExpiryIndex::kTickMs;
   if (!expiry_backlog_ && tick == expiry_tick_) return;
   int64_t start = loop_.clock().monotonic_us(), share = kExpirySliceUs;
-  if (expiry_backlog_ && keyspace_.lateness().age_ms > kExpiryLateMs / options_.memory.expire_effort)
-    share = std::max(share, start - turn_start_us_);
+  int64_t late_ms = expiry_backlog_ ? keyspace_.lateness().age_ms * options_.memory.expire_effort : 0;
+  if (late_ms > kExpiryLateMs) {
+    int64_t longest = late_ms > kExpiryVeryLateMs ? INT64_MAX : kExpiryLongSliceUs;
+    share = std::max(share, std::min(longest, start - turn_start_us_));
+  }
   do {
     expiry_backlog_ = keyspace_.expire_some(kExpirySteps) == 0;
   } while (expiry_backlog_ && loop_.clock().monotonic_us() - start < share);

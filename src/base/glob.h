@@ -4,7 +4,8 @@
 //   [abc]    one of these                         [a-z]  one of a range, in either direction
 //   [^abc]   one that is none of these            \x     x itself
 // A class that is never closed ends with the pattern; a '\' at the very end is itself; "[]" matches nothing and
-// "[^]" any one byte. Time is at most pattern × text, whatever the pattern.
+// "[^]" any one byte. An empty text matches the empty pattern only, as in Redis: not even "*" does.
+// Time is at most pattern × text, whatever the pattern.
 #pragma once
 
 #include "base/bytes.h"

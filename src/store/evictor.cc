@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/hash.h"
 #include "base/memory.h"
+#include "store/database.h"
 
 namespace vitrine {
 

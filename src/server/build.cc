@@ -70,12 +70,7 @@ Node::~Node() = default;
 
 // What must happen at once when a setting changes; most are simply read where they are used.
 void Node::apply_settings() {
-  auto listen_anew = [this] {
-    clients_.stop_listening();
-    auto listening = clients_.listen();
-    return listening ? Refusal() : Refusal(listening.error());
-  };
-  for (const char* name : {"port", "bind"}) settings_.find(name)->apply(listen_anew);
+  clients_.follow(settings_);
   auto string_limit = [this] {
     options_.keyspace.max_string_bytes = static_cast<size_t>(options_.clients.max_bulk_bytes);
     return Refusal();

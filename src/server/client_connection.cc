@@ -30,6 +30,7 @@ ClientConnection::~ClientConnection() {
 
 void ClientConnection::on_ready(uint32_t events) {
   if (events & EPOLLOUT) schedule_flush();
+  if ((events & (EPOLLERR | EPOLLHUP)) && session_->close_after_reply) return end();
   if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) read_input();
 }
 
@@ -46,7 +47,9 @@ void ClientConnection::release_input() {
 }
 
 void ClientConnection::read_input() {
-  if (session_->doomed || session_->close_after_reply) return end();
+  if (session_->doomed || server_.closed_for_commands()) return;
+  // Its last reply is still on the way: what it sends meanwhile is not read.
+  if (session_->close_after_reply) return watch_for(EPOLLOUT);
   Bytes data;
   net::IoResult got;
   if (input_size_ == 0) {
@@ -69,6 +72,7 @@ void ClientConnection::read_input() {
   session_->last_active_ms = server_.loop().wall_ms();
   size_t consumed = process(data);
   keep(data.substr(consumed));
+  if (server_.clients_memory_limit()) schedule_flush();  // which counts its memory
   if (input_size_ > static_cast<size_t>(server_.client_options().query_buffer_limit_bytes)) {
     log(LogLevel::warning, "Closing client that reached max query buffer length: id=%llu addr=%s",
                 static_cast<unsigned long long>(session_->id), address_.c_str());
@@ -90,7 +94,7 @@ void ClientConnection::keep(Bytes rest) {
 }
 
 void ClientConnection::process_waiting() {
-  if (session_->doomed || session_->parked || session_->paused || input_size_ == 0 || processing_) return;
+  if (session_->doomed || server_.closed_for_commands() || session_->parked || session_->paused || input_size_ == 0 || processing_) return;
   Bytes data{input_, input_size_};
   size_t consumed = process(data);
   keep(data.substr(consumed));
@@ -100,7 +104,8 @@ void ClientConnection::process_waiting() {
 size_t ClientConnection::process(Bytes data) {
   processing_ = true;
   size_t consumed = 0;
-  while (!session_->parked && !session_->paused && !session_->doomed && !session_->close_after_reply) {
+  while (!session_->parked && !session_->paused && !session_->doomed && !session_->close_after_reply &&
+         !server_.closed_for_commands()) {
     size_t before = consumed;
     if (!run_batch(data, consumed)) break;
     if (consumed == before) break;
@@ -132,7 +137,8 @@ bool ClientConnection::run_batch(Bytes data, size_t& consumed) {
     else prepared[0] = dispatcher.prepare(commands[0]);
     for (size_t j = 0; j < n; j++) {
       auto outcome = dispatcher.run(*session_, prepared[j]);
-      bool stop = outcome != Dispatcher::Outcome::done || session_->doomed || session_->close_after_reply;
+      bool stop = outcome != Dispatcher::Outcome::done || session_->doomed || session_->close_after_reply ||
+                  server_.closed_for_commands();
       if (!stop && !over_output_limit()) continue;
       size_t next = i + j + (outcome == Dispatcher::Outcome::held ? 0 : 1);
       if (next < batch.size() || outcome == Dispatcher::Outcome::held || parser_.midway()) {
@@ -159,6 +165,10 @@ void ClientConnection::on_protocol_error() {
 
 // True when the client was cut off because it takes its replies too slowly.
 bool ClientConnection::over_output_limit() {
+  if (server_.client_options().max_clients_memory && !session_->no_evict && !session_->doomed) {
+    size_t most = server_.clients_memory_limit();
+    if (most && session_->out.capacity() > most) return server_.evict(*this), true;
+  }
   const OutputBufferLimit& limit = server_.client_options().output_normal;
   if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return false;
   size_t held = session_->out.capacity();
@@ -182,27 +192,36 @@ void ClientConnection::resume() {
   schedule_flush();
 }
 
+void ClientConnection::watch_for(uint32_t events) {
+  server_.loop().modify(fd_, session_->close_after_reply ? events & ~uint32_t{EPOLLIN} : events);
+}
+
 bool ClientConnection::flush() {
+  // More would keep the others waiting; the rest goes out in the next turns.
+  constexpr size_t kMostPerTurn = 4 << 20;
   OutputBuffer& out = session_->out;
+  size_t sent_bytes = 0;
   while (!session_->doomed && !out.empty()) {
     iovec pieces[64];
     int n = out.pieces(pieces, 64);
-    net::IoResult sent = n == 1 ? net::write_some(fd_, Bytes(static_cast<char*>(pieces[0].iov_base), pieces[0].iov_len))
-                                : net::write_some(fd_, std::span<const iovec>(pieces, static_cast<size_t>(n)));
+    net::IoResult sent{net::Io::would_block, 0, 0};
+    if (sent_bytes < kMostPerTurn)
+      sent = n == 1 ? net::write_some(fd_, Bytes(static_cast<char*>(pieces[0].iov_base), pieces[0].iov_len))
+                    : net::write_some(fd_, std::span<const iovec>(pieces, static_cast<size_t>(n)));
     if (sent.status == net::Io::would_block) {
-      if (!write_blocked_) server_.loop().modify(fd_, EPOLLIN | EPOLLOUT);
-      write_blocked_ = true;
+      watch_for(EPOLLIN | EPOLLOUT);
       return !over_output_limit();
     }
     if (sent.status != net::Io::ok) return false;
+    sent_bytes += sent.bytes;
     bytes_written_ += sent.bytes;
     server_.stats.bytes_written += sent.bytes;
     server_.stats.writes++;
+    session_->last_active_ms = server_.loop().wall_ms();
     out.consume(sent.bytes);
   }
   if (session_->doomed || session_->close_after_reply) return false;
-  if (write_blocked_) server_.loop().modify(fd_, EPOLLIN);
-  write_blocked_ = false;
+  watch_for(EPOLLIN);
   session_->soft_limit_since_ms = 0;
   return true;
 }

@@ -44,6 +44,8 @@ class ClientConnection final : public Watcher, public Peer {
 
   // Set while the connection stands in the server's lists of this turn.
   bool in_flush_list = false, in_resume_list = false;
+  // What the server has counted of this client's memory.
+  size_t counted_memory = 0;
 
  private:
   void read_input();
@@ -55,6 +57,7 @@ class ClientConnection final : public Watcher, public Peer {
   void on_protocol_error();
   bool over_output_limit();
   void end() { session_->doomed = true, schedule_flush(); }
+  void watch_for(uint32_t events);
 
   ClientServer& server_;
   const int fd_;
@@ -65,7 +68,6 @@ class ClientConnection final : public Watcher, public Peer {
   char* input_ = nullptr;      // unconsumed bytes, the first is the first of a command
   size_t input_size_ = 0, input_capacity_ = 0;
   uint64_t bytes_read_ = 0, bytes_written_ = 0;
-  bool write_blocked_ = false;
   bool processing_ = false;
 };
 

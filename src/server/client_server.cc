@@ -1,8 +1,12 @@
 #include "server/client_server.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
 
 #include "base/log.h"
+#include "io/process.h"
 
 namespace vitrine {
 
@@ -12,8 +16,11 @@ class ClientServer::Door final : public Watcher {
     server_.loop_.watch(listener_.fd.get(), EPOLLIN, this);
   }
   ~Door() {
+    server_.loop_.cancel(rested_);
     server_.loop_.forget(listener_.fd.get());
-    if (listener_.is_unix) net::remove_unix_socket(listener_.host);
+    if (!listener_.is_unix) return;
+    log(LogLevel::notice, "Removing the unix socket file.");
+    net::remove_unix_socket(listener_.host);
   }
   const net::Listener& listener() const { return listener_; }
 
@@ -22,17 +29,27 @@ class ClientServer::Door final : public Watcher {
     for (int i = 0; i < server_.network_.new_connections_per_turn; i++) {
       net::Accepted accepted = net::accept_one(listener_.fd.get());
       if (accepted.status == net::Io::would_block) return;
-      if (accepted.status != net::Io::ok) {
-        log(LogLevel::warning, "Error accepting a client connection: errno %d", accepted.error);
-        return;
-      }
+      if (accepted.status != net::Io::ok) return rest(accepted.error);
       server_.admit(std::move(accepted.fd), listener_.is_unix);
     }
   }
 
+  void set_keepalive(int idle_s) {
+    if (!listener_.is_unix) net::set_keepalive(listener_.fd.get(), idle_s);
+  }
+
  private:
+  // The process can hold no more descriptors now: those who wait would be reported again and again.
+  void rest(int error) {
+    constexpr int64_t kRestMs = 100;
+    log(LogLevel::warning, "Error accepting a client connection: %s", std::strerror(error));
+    server_.loop_.modify(listener_.fd.get(), 0);
+    rested_ = server_.loop_.after(kRestMs, [this] { server_.loop_.modify(listener_.fd.get(), EPOLLIN); });
+  }
+
   ClientServer& server_;
   net::Listener listener_;
+  TimerId rested_ = 0;
 };
 
 ClientServer::ClientServer(EventLoop& loop, Dispatcher& dispatcher, const NetworkOptions& network,
@@ -45,33 +62,96 @@ ClientServer::~ClientServer() {
   connections_.clear();
 }
 
-std::expected<void, std::string> ClientServer::listen() {
+namespace {
+
+net::ListenOptions listen_options(const NetworkOptions& network) {
   net::ListenOptions options;
-  options.backlog = network_.tcp_backlog;
-  options.keepalive_s = network_.tcp_keepalive_s;
-  options.mark = network_.socket_mark;
-  options.multipath = network_.multipath_tcp;
-  std::vector<std::unique_ptr<Door>> doors;
-  if (network_.port > 0 && !network_.bind.empty()) {
-    net::Listening tcp = net::listen_tcp(network_.bind, network_.port, options);
-    for (const std::string& warning : tcp.warnings) log(LogLevel::warning, "%s", warning.c_str());
-    if (tcp.failed || tcp.listeners.empty())
-      return std::unexpected("Failed listening on port " + std::to_string(network_.port) + " (tcp), aborting.");
-    for (net::Listener& listener : tcp.listeners) doors.push_back(std::make_unique<Door>(*this, std::move(listener)));
-  }
-  if (!network_.unix_socket.empty()) {
-    auto unix_listener =
-        net::listen_unix(network_.unix_socket, static_cast<unsigned>(network_.unix_socket_permissions), options,
-                         network_.unix_socket_group);
-    if (!unix_listener) return std::unexpected("Failed opening Unix socket: " + unix_listener.error());
-    doors.push_back(std::make_unique<Door>(*this, std::move(*unix_listener)));
-  }
-  if (doors.empty()) return std::unexpected("Configured to not listen anywhere, exiting.");
-  doors_ = std::move(doors);
+  options.backlog = network.tcp_backlog;
+  options.keepalive_s = network.tcp_keepalive_s;
+  options.mark = network.socket_mark;
+  options.multipath = network.multipath_tcp;
+  return options;
+}
+
+}  // namespace
+
+std::expected<void, std::string> ClientServer::listen() {
+  doors_.clear();
+  auto listening = listen_tcp();
+  if (listening) listening = listen_unix();
+  if (listening && doors_.empty()) return std::unexpected("Configured to not listen anywhere, exiting.");
+  if (!listening) doors_.clear();
+  return listening;
+}
+
+std::expected<void, std::string> ClientServer::listen_tcp() {
+  if (network_.port == 0 || network_.bind.empty()) return {};
+  net::Listening tcp = net::listen_tcp(network_.bind, network_.port, listen_options(network_));
+  for (const std::string& warning : tcp.warnings) log(LogLevel::warning, "%s", warning.c_str());
+  if (tcp.failed || tcp.listeners.empty())
+    return std::unexpected("Failed listening on port " + std::to_string(network_.port) + " (tcp), aborting.");
+  for (net::Listener& listener : tcp.listeners) doors_.push_back(std::make_unique<Door>(*this, std::move(listener)));
   return {};
 }
 
+std::expected<void, std::string> ClientServer::listen_unix() {
+  if (network_.unix_socket.empty()) return {};
+  auto listener = net::listen_unix(network_.unix_socket, static_cast<unsigned>(network_.unix_socket_permissions),
+                                   listen_options(network_), network_.unix_socket_group);
+  if (!listener) return std::unexpected("Failed opening Unix socket: " + listener.error());
+  doors_.push_back(std::make_unique<Door>(*this, std::move(*listener)));
+  return {};
+}
+
+void ClientServer::close_tcp() {
+  std::erase_if(doors_, [](const auto& door) { return !door->listener().is_unix; });
+}
+
 void ClientServer::stop_listening() { doors_.clear(); }
+
+std::vector<std::string> ClientServer::listening_kinds() const {
+  std::vector<std::string> kinds;
+  for (const auto& door : doors_) {
+    const char* kind = door->listener().is_unix ? "unix" : "tcp";
+    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);
+  }
+  return kinds;
+}
+
+// ---- settings that change while the server runs ----
+
+Refusal ClientServer::grow_to(uint32_t max_clients) {
+  constexpr uint32_t kMost = INT_MAX - process::kReservedFiles;
+  auto files = process::adjust_open_files(static_cast<int>(std::min(max_clients, kMost)));
+  for (const auto& line : files.lines)
+    log(line.is_warning ? LogLevel::warning : LogLevel::notice, "%s", line.text.c_str());
+  if (static_cast<uint32_t>(files.maxclients) >= max_clients) return {};
+  return "The operating system is not able to handle the specified number of clients, try with " +
+         std::to_string(files.maxclients);
+}
+
+void ClientServer::follow(Settings& settings) {
+  // The old listeners go first: the new addresses may be the same ones in part. If it fails, the settings come back
+  // as they were, and this runs again.
+  auto listen_anew = [this](const char* refusal) {
+    close_tcp();
+    auto listening = listen_tcp();
+    if (!listening) log(LogLevel::warning, "%s", listening.error().c_str());
+    return listening ? Refusal() : Refusal(refusal);
+  };
+  settings.find("port")->apply([=] { return listen_anew("Unable to listen on this port. Check server logs."); });
+  settings.find("bind")->apply([=] { return listen_anew("Failed to bind to specified addresses."); });
+  settings.find("maxclients")->apply([this] { return grow_to(network_.max_clients); });
+  settings.find("tcp-keepalive")->apply([this] {
+    for (const auto& door : doors_) door->set_keepalive(network_.tcp_keepalive_s);
+    for (const auto& connection : connections_)
+      if (connection && !connection->is_unix_socket())
+        net::set_keepalive(connection->descriptor(), network_.tcp_keepalive_s);
+    return Refusal();
+  });
+}
+
+// ---- who is here ----
 
 std::string ClientServer::listening_at() const {
   for (const auto& door : doors_) {
@@ -82,7 +162,7 @@ std::string ClientServer::listening_at() const {
 }
 
 bool ClientServer::refused(int fd, bool unix_socket) {
-  if (connections_.size() >= network_.max_clients) {
+  if (connected_ >= network_.max_clients) {
     net::write_some(fd, "-ERR max number of clients reached\r\n");
     stats.rejected_connections++;
     return true;
@@ -109,8 +189,14 @@ void ClientServer::admit(Fd fd, bool unix_socket) {
   std::string peer = unix_socket ? local : net::peer_name(fd.get());
   int number = fd.release();
   auto connection = std::make_unique<ClientConnection>(*this, number, std::move(peer), std::move(local), unix_socket);
+  if (!loop_.is_watched(number)) {
+    log(LogLevel::warning, "Error registering a client's descriptor: %s", std::strerror(errno));
+    return;
+  }
   connection->session().authenticated = open_to_all();
-  connections_[number] = std::move(connection);
+  if (static_cast<size_t>(number) >= connections_.size()) connections_.resize(static_cast<size_t>(number) * 2 + 1);
+  connections_[static_cast<size_t>(number)] = std::move(connection);
+  connected_++;
 }
 
 void ClientServer::session_ending(Session& session) {
@@ -139,13 +225,20 @@ void ClientServer::resume_waiting() {
 }
 
 void ClientServer::flush_all() {
+  if (size_t limit = clients_memory_limit()) {
+    for (ClientConnection* connection : flush_list_) count_memory(*connection);
+    if (counted_memory_ > limit) evict_clients();
+  }
   std::vector<ClientConnection*> list;
   list.swap(flush_list_);
   for (ClientConnection* connection : list) {
     connection->in_flush_list = false;
     if (connection->flush()) continue;
     if (connection->in_resume_list) std::erase(resume_list_, connection);
-    connections_.erase(connection->descriptor());
+    if (connection->in_flush_list) std::erase(flush_list_, connection);
+    counted_memory_ -= connection->counted_memory;
+    connected_--;
+    connections_[static_cast<size_t>(connection->descriptor())].reset();
   }
   if (flush_list_.empty()) {
     list.clear();
@@ -153,40 +246,60 @@ void ClientServer::flush_all() {
   }
 }
 
-void ClientServer::tend() {
-  int64_t now = loop_.wall_ms(), idle_ms = int64_t{network_.idle_timeout_s} * 1000;
-  for (auto& [fd, connection] : connections_) {
-    Session& session = connection->session();
-    if (idle_ms && !session.parked && !session.monitoring && now - session.last_active_ms > idle_ms) {
-      stats.idle_disconnections++;
-      session.doom();
-    }
-    if (!session.out.empty()) add_to_flush(*connection);  // soft limits run out without new replies, too
+// ---- housekeeping ----
+
+void ClientServer::tend(int64_t period_ms) {
+  constexpr size_t kAtLeast = 16;
+  size_t share = std::max(connections_.size() * static_cast<size_t>(period_ms) / 1000 + 1, kAtLeast);
+  for (share = std::min(share, connections_.size()); share > 0; share--) {
+    if (next_to_tend_ >= connections_.size()) next_to_tend_ = 0;
+    if (const auto& connection = connections_[next_to_tend_++]) look_after(*connection);
   }
   evict_clients();
 }
 
+void ClientServer::look_after(ClientConnection& connection) {
+  int64_t now = loop_.wall_ms(), idle_ms = int64_t{network_.idle_timeout_s} * 1000;
+  Session& session = connection.session();
+  if (idle_ms && !session.parked && !session.monitoring && now - session.last_active_ms > idle_ms) {
+    log(LogLevel::verbose, "Closing idle client");
+    stats.idle_disconnections++;
+    session.doom();
+  }
+  if (!session.out.empty()) add_to_flush(connection);  // soft limits run out without new replies, too
+}
+
+void ClientServer::count_memory(ClientConnection& connection) {
+  const Session& session = connection.session();
+  size_t bytes = session.no_evict || session.doomed ? 0 : session.memory_bytes();
+  counted_memory_ += bytes - connection.counted_memory;
+  connection.counted_memory = bytes;
+}
+
+void ClientServer::evict(ClientConnection& connection) {
+  log(LogLevel::notice, "Evicting client: id=%llu addr=%s",
+      static_cast<unsigned long long>(connection.session().id), connection.address().c_str());
+  counted_memory_ -= std::exchange(connection.counted_memory, 0);
+  stats.evicted_clients++;
+  connection.session().doom();
+}
+
 // maxmemory-clients: the largest go first until the rest fits.
 void ClientServer::evict_clients() {
-  uint64_t limit = max_clients_memory_bytes(clients_, memory_limit);
+  size_t limit = clients_memory_limit();
   if (limit == 0) return;
-  std::vector<std::pair<size_t, Session*>> sizes;
-  size_t total = 0;
-  for (auto& [fd, connection] : connections_) {
-    Session& session = connection->session();
-    if (session.no_evict || session.doomed) continue;
-    sizes.push_back({session.memory_bytes(), &session});
-    total += sizes.back().first;
+  std::vector<ClientConnection*> largest_first;
+  for (const auto& connection : connections_) {
+    if (!connection) continue;
+    count_memory(*connection);
+    if (connection->counted_memory) largest_first.push_back(connection.get());
   }
-  if (total <= limit) return;
-  std::sort(sizes.begin(), sizes.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  for (auto& [bytes, session] : sizes) {
-    if (total <= limit) return;
-    log(LogLevel::notice, "Evicting client: id=%llu addr=%s", static_cast<unsigned long long>(session->id),
-               session->peer->address().c_str());
-    total -= bytes;
-    stats.evicted_clients++;
-    session->doom();
+  if (counted_memory_ <= limit) return;
+  std::sort(largest_first.begin(), largest_first.end(),
+            [](const auto* a, const auto* b) { return a->counted_memory > b->counted_memory; });
+  for (ClientConnection* connection : largest_first) {
+    if (counted_memory_ <= limit) return;
+    evict(*connection);
   }
 }
 

@@ -6,9 +6,9 @@
 #include <expected>
 #include <memory>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
+#include "base/settings.h"
 #include "engine/client_options.h"
 #include "engine/dispatcher.h"
 #include "io/event_loop.h"
@@ -40,6 +40,8 @@ class ClientServer {
   // Opens every listening socket; the text says which one failed and why.
   std::expected<void, std::string> listen();
   void stop_listening();
+  // "tcp", "unix": of what kinds the listeners are.
+  std::vector<std::string> listening_kinds() const;
   // "127.0.0.1:6379", of the first listener.
   std::string listening_at() const;
 
@@ -48,13 +50,19 @@ class ClientServer {
   void flush_all();
   // Something was written since.
   bool flush_due() const { return !flush_list_.empty(); }
-  // A few times a second: idle clients, output limits over time, memory of all clients.
-  void tend();
+  // Every `period_ms`: a share of the clients, so that each is looked at once a second: idle? over an output limit for
+  // too long? And the memory of them all.
+  void tend(int64_t period_ms);
+  // Makes the settings that need more than being read act when they change: port, bind, tcp-keepalive, maxclients.
+  void follow(Settings& settings);
+  // The server is about to end: no further command is taken.
+  void close_for_commands() { closed_for_commands_ = true; }
+  bool closed_for_commands() const { return closed_for_commands_; }
 
   // False while a password is set: clients begin unauthenticated.
   bool open_to_all() const { return dispatcher_.open_to_all(); }
 
-  size_t connected() const { return connections_.size(); }
+  size_t connected() const { return connected_; }
   EventLoop& loop() { return loop_; }
   Dispatcher& dispatcher() { return dispatcher_; }
   Sessions& sessions() { return dispatcher_.sessions(); }
@@ -67,15 +75,25 @@ class ClientServer {
   void session_ending(Session& session);
   void add_to_flush(ClientConnection& connection);
   void add_to_resume(ClientConnection& connection);
+  // What maxmemory-clients comes to now, in bytes; 0: no limit.
+  size_t clients_memory_limit() const { return max_clients_memory_bytes(clients_, memory_limit); }
+  // Brings the sum of the clients' memory up to date with this one.
+  void count_memory(ClientConnection& connection);
+  void evict(ClientConnection& connection);
   uint64_t memory_limit = 0;   // maxmemory, for maxmemory-clients given as a share of it
 
   Stats stats;
 
  private:
   class Door;   // one listening socket
+  std::expected<void, std::string> listen_tcp();
+  std::expected<void, std::string> listen_unix();
+  void close_tcp();
+  Refusal grow_to(uint32_t max_clients);
   void admit(Fd fd, bool unix_socket);
   // True when the newcomer was told why not.
   bool refused(int fd, bool unix_socket);
+  void look_after(ClientConnection& connection);
   void evict_clients();
 
   EventLoop& loop_;
@@ -83,8 +101,12 @@ class ClientServer {
   const NetworkOptions& network_;
   const ClientOptions& clients_;
   std::vector<std::unique_ptr<Door>> doors_;
-  std::unordered_map<int, std::unique_ptr<ClientConnection>> connections_;  // by descriptor
+  std::vector<std::unique_ptr<ClientConnection>> connections_;  // by descriptor
+  size_t connected_ = 0;
+  size_t next_to_tend_ = 0;         // a descriptor
+  size_t counted_memory_ = 0;       // of all clients, kept only while maxmemory-clients is set
   std::vector<ClientConnection*> flush_list_, resume_list_;
+  bool closed_for_commands_ = false;
   std::unique_ptr<char[]> read_buffer_;
   CommandBatch batch_;
   Ahead ahead_;

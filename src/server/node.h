@@ -44,7 +44,11 @@ class Node {
   void turn();
   // Turns until stop() was called.
   void run();
-  void stop() { stopping_ = true; }
+  // Ends it with this turn; no further command is taken.
+  void stop() {
+    stopping_ = true;
+    clients_.close_for_commands();
+  }
   bool stopping() const { return stopping_; }
 
   ClientServer& clients() { return clients_; }
@@ -83,7 +87,7 @@ class Node {
   bool expiry_backlog_ = false, eviction_backlog_ = false;
   int64_t turn_start_us_ = 0;
   int64_t expiry_tick_ = 0;         // the last for which all that was due is gone
-  int64_t next_tend_ms_ = 0;
+  int64_t next_tend_ms_ = 0, next_sample_ms_ = 0;
 };
 
 }  // namespace vitrine

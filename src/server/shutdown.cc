@@ -8,17 +8,25 @@ namespace vitrine {
 namespace {
 
 void shutdown(Call& c, Node& node) {
-  bool save = false, nosave = false, abort = false;
+  bool save = false, nosave = false, abort = false, force = false;
   while (c.args.more()) {
     if (!nosave && c.args.accept("SAVE")) save = true;
     else if (!save && c.args.accept("NOSAVE")) nosave = true;
     else if (c.args.accept("ABORT")) abort = true;
-    else if (!c.args.accept("NOW") && !c.args.accept("FORCE")) c.args.fail();
+    else if (c.args.accept("FORCE")) force = true;
+    else if (!c.args.accept("NOW")) c.args.fail();
   }
   if (!c.args.failed() && abort && c.args.size() > 2) c.args.fail();
   if (!c.args.done()) return;
+  // There is nothing that a shutdown waits for, so none can be under way when the next command comes.
   if (abort) return c.reply.error("ERR No shutdown in progress.");
   log(LogLevel::warning, "User requested shutdown...");
+  if (save && !force) {
+    log(LogLevel::warning, "Nothing can be saved: this version keeps data in memory only. SHUTDOWN NOSAVE or FORCE ends.");
+    return c.reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
+  }
+  // No reply: the end of the connection is the answer.
+  c.session.close_after_reply = true;
   node.stop();
 }
 

@@ -6,7 +6,8 @@
 namespace vitrine {
 
 namespace {
-constexpr int64_t kTendEveryMs = 100;
+constexpr int64_t kLongestSleepMs = 100;
+constexpr int64_t kSampleEveryMs = 100;
 constexpr size_t kExpirySteps = 200;            // of one slice, between two looks at the clock
 constexpr int64_t kExpirySliceUs = 500;         // of one turn
 constexpr int64_t kExpiryLateMs = 500;          // from here on its share may be as long as the turn's commands took,
@@ -45,7 +46,7 @@ void Node::turn() {
   clients_.flush_all();
   meter.lap(TurnPhase::flush);
   // Slices of what has no client waiting for it: behind the replies, so that a command waits for one slice at most.
-  if (!console_.paused()) reclaim_expired();
+  reclaim_expired();
   meter.lap(TurnPhase::expiry);
   relieve_memory();
   meter.lap(TurnPhase::eviction);
@@ -59,7 +60,7 @@ int Node::sleep_ms() const {
   if (dispatcher_.paused(now)) until = std::min(until, dispatcher_.pause_until_ms() - now);
   int64_t looked_until = (expiry_tick_ + 1) * ExpiryIndex::kTickMs;
   if (int64_t due = keyspace_.next_due_ms(); due < now + until) until = std::max(due, looked_until) - now;
-  return static_cast<int>(std::clamp<int64_t>(until, 0, kTendEveryMs));
+  return static_cast<int>(std::clamp<int64_t>(until, 0, kLongestSleepMs));
 }
 
 // Removes what is due, in slices, until nothing is left or the turn's share of time is used. Under load a turn is long:
@@ -67,6 +68,11 @@ int Node::sleep_ms() const {
 void Node::reclaim_expired() {
   int64_t tick = keyspace_.now_ms() / ExpiryIndex::kTickMs;
   if (!expiry_backlog_ && tick == expiry_tick_) return;
+  expiry_tick_ = tick;
+  if (console_.paused()) {
+    expiry_backlog_ = false;
+    return;
+  }
   int64_t start = loop_.clock().monotonic_us(), share = kExpirySliceUs;
   int64_t late_ms = expiry_backlog_ ? keyspace_.lateness().age_ms * options_.memory.expire_effort : 0;
   if (late_ms > kExpiryLateMs) {
@@ -76,7 +82,6 @@ void Node::reclaim_expired() {
   do {
     expiry_backlog_ = keyspace_.expire_some(kExpirySteps) == 0;
   } while (expiry_backlog_ && loop_.clock().monotonic_us() - start < share);
-  expiry_tick_ = tick;
   if (expiry_backlog_) console_.meter().expiry_slices_cut++;
   if (waiters_.fed()) dispatcher_.serve_waiters();
 }
@@ -104,9 +109,25 @@ void Node::release_pause() {
   }
 }
 
+namespace {
+
+// The time between two rounds of housekeeping: by hz, and with dynamic-hz by how many clients there are.
+int64_t tend_period_ms(const ProcessOptions& options, size_t clients) {
+  constexpr int kHighestHz = 500;
+  constexpr size_t kClientsPerRound = 200;
+  int hz = options.hz;
+  while (options.dynamic_hz && hz < kHighestHz && clients / static_cast<size_t>(hz) > kClientsPerRound) hz *= 2;
+  return std::max(1, 1000 / std::min(hz, kHighestHz));
+}
+
+}  // namespace
+
 void Node::tend() {
-  next_tend_ms_ = loop_.wall_ms() + kTendEveryMs;
-  clients_.tend();
+  int64_t now = loop_.wall_ms(), period = tend_period_ms(options_.process, clients_.connected());
+  next_tend_ms_ = now + period;
+  clients_.tend(period);
+  if (now < next_sample_ms_) return;
+  next_sample_ms_ = now + kSampleEveryMs;
   console_.tend();
 }
 

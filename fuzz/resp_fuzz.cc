@@ -20,7 +20,7 @@ Outcome parse_in_pieces(Bytes text, size_t step) {
   vitrine::RespParser parser;
   vitrine::RespParser::Limits limits;
   limits.max_bulk_bytes = 1 << 20;
-  limits.max_batch = 8;
+  limits.batch_end = 8;
   std::string held;
   for (size_t i = 0; i < text.size(); i += step) {
     held += text.substr(i, step);

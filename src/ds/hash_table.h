@@ -162,13 +162,21 @@ class HashTable {
     if (count_ * 6 < buckets_ * kMeanLoadTwice && buckets_ > 1) merge_one();
   }
 
-  // First stage of a batched lookup: fetch the bucket. Second: fetch what its matching words point to.
+  // First stage of a batched lookup: fetch the bucket. Second: fetch what its matching words point to. Third, if those
+  // point on: visit the words that (nearly always) are the ones sought; overflow blocks are left out.
   void prefetch_bucket(uint64_t hash) const { vitrine::prefetch(bucket_at(index_of(hash))); }
   void prefetch_words(uint64_t hash) const {
     Bucket* bucket = bucket_at(index_of(hash));
     unsigned m = bucket->matches(table_detail::tag_of(hash));
     if (m == 0 && bucket->overflowed) prefetch(bucket->overflow());
     for (; m; m &= m - 1) Policy::prefetch(table_detail::load_word(bucket->word(std::countr_zero(m))));
+  }
+
+  template <class Visit>
+  void visit_likely(uint64_t hash, Visit visit) const {
+    Bucket* bucket = bucket_at(index_of(hash));
+    for (unsigned m = bucket->matches(table_detail::tag_of(hash)); m; m &= m - 1)
+      visit(table_detail::load_word(bucket->word(std::countr_zero(m))));
   }
 
   // Calls `visit(word)` for the words of one bucket and returns the next cursor, 0 after the last. A word present from

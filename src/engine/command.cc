@@ -57,6 +57,8 @@ Command* CommandRegistry::make(Bytes full_name) {
   command->flags = info->flags;
   command->arity = info->arity;
   command->first_key = info->first_key;
+  command->reads_blocks = info->categories & (acl_category::kList | acl_category::kSet | acl_category::kHash |
+                                              acl_category::kSortedset | acl_category::kStream);
   command->guarded = full_name.starts_with("debug");
   commands_.push_back(std::move(command));
   Command* made = commands_.back().get();

@@ -44,6 +44,7 @@ struct Command {
   uint64_t flags = 0;
   int arity = 0;
   int first_key = 0;
+  bool reads_blocks = false;                 // its first key is of a type whose values lie in blocks of their own
   bool guarded = false;                      // DEBUG: allowed only where the configuration says so
 
   struct Stats {

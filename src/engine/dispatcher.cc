@@ -31,15 +31,19 @@ Prepared Dispatcher::prepare(std::span<const Bytes> argv) const {
   return p;
 }
 
-void Dispatcher::prepare(std::span<const std::span<const Bytes>> commands, Prepared* out) const {
+void Dispatcher::prepare(const CommandBatch& batch, Prepared* out) const {
   // The database of a session may change within the batch (SELECT); a wrong guess costs only the prefetch.
-  const auto& table = keyspace_.database(0).table();
-  for (size_t i = 0; i < commands.size(); i++) {
-    out[i] = prepare(commands[i]);
-    if (!out[i].key.empty()) table.prefetch_bucket(out[i].hash);
+  const Database& database = keyspace_.database(0);
+  const auto& table = database.table();
+  for (size_t i = 0; i < batch.size(); i++) {
+    out[i] = prepare(batch[i]);
+    if (batch.size() > 1 && !out[i].key.empty()) table.prefetch_bucket(out[i].hash);
   }
-  for (size_t i = 0; i < commands.size(); i++)
+  if (batch.size() == 1) return;
+  for (size_t i = 0; i < batch.size(); i++)
     if (!out[i].key.empty()) table.prefetch_words(out[i].hash);
+  for (size_t i = 0; i < batch.size(); i++)
+    if (!out[i].key.empty() && out[i].command->reads_blocks) database.prefetch_value(out[i].hash);
 }
 
 namespace {
@@ -120,7 +124,8 @@ bool Dispatcher::refuse_protected(Session& session, const Prepared& p) {
   return refuse(
       session, p,
       "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "
-      "local connection, otherwise you need to set this option in the configuration file, and then restart the server.");
+      "local connection, otherwise you need to set this option in the configuration file, and then restart the "
+      "server.");
 }
 
 bool Dispatcher::refuse_no_multi(Session& session, const Prepared& p) {

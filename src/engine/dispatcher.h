@@ -16,6 +16,7 @@
 #include "engine/observe_options.h"
 #include "engine/transaction.h"
 #include "engine/waiters.h"
+#include "wire/resp_parser.h"
 
 namespace vitrine {
 
@@ -71,8 +72,8 @@ class Dispatcher {
              Waiters& waiters, WatchTable& watches);
 
   Prepared prepare(std::span<const Bytes> argv) const;
-  // Prepares a run of commands and fetches the memory they will touch. `out` has room for `commands`.
-  void prepare(std::span<const std::span<const Bytes>> commands, Prepared* out) const;
+  // Prepares a batch and fetches the memory it will touch. `out` has room for it.
+  void prepare(const CommandBatch& batch, Prepared* out) const;
 
   Outcome run(Session& session, const Prepared& prepared);
   // A batch begins: time is counted from now.

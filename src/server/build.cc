@@ -50,10 +50,12 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
       evictor_(keyspace_, options.memory,
                {memory::used_bytes, [this] { return loop_.clock().monotonic_us(); }}),
       waiters_(keyspace_), watches_(keyspace_, sessions_),
-      dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_, waiters_, watches_),
+      dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_,
+                  waiters_, watches_),
       clients_(loop_, dispatcher_, options.network, options.clients),
-      console_({loop_, workers_, keyspace_, evictor_, dispatcher_, settings, options.network, options.clients, options.memory,
-                options.observe, options.config_file, [this] { return connection_figures(clients_.stats); }}) {
+      console_({loop_, workers_, keyspace_, evictor_, dispatcher_, settings, options.network, options.clients,
+                options.memory, options.observe, options.config_file,
+                [this] { return connection_figures(clients_.stats); }}) {
   keyspace_.set_background([this](std::function<void()> work) {
     workers_.submit(Workers::Kind::lazy_free, std::move(work));
   });

@@ -50,35 +50,35 @@ void ClientConnection::read_input() {
   if (session_->doomed || server_.closed_for_commands()) return;
   // Its last reply is still on the way: what it sends meanwhile is not read.
   if (session_->close_after_reply) return watch_for(EPOLLOUT);
-  Bytes data;
-  net::IoResult got;
+  std::span<char> room;
   if (input_size_ == 0) {
-    auto shared = server_.read_buffer();
-    got = net::read_some(fd_, shared.data(), shared.size());
-    if (got.status == net::Io::ok) data = {shared.data(), got.bytes};
+    room = server_.intake().room();
   } else {
     // Behind the part of a command that is already here; a large argument is read to its final size at once.
     size_t wanted = parser_.bytes_wanted() > input_size_ ? parser_.bytes_wanted() : 0;
-    size_t step = std::min<size_t>(std::max(wanted, input_size_ + ClientServer::kReadBytes), input_size_ * 2 + (8u << 20));
-    reserve_input(std::max(step, input_size_ + 4096));
-    got = net::read_some(fd_, input_ + input_size_, input_capacity_ - input_size_);
-    if (got.status == net::Io::ok) data = {input_, input_size_ + got.bytes};
+    size_t step = std::max(wanted, input_size_ + Intake::kBufferBytes);
+    reserve_input(std::max(std::min(step, input_size_ * 2 + (8u << 20)), input_size_ + 4096));
+    room = {input_ + input_size_, input_capacity_ - input_size_};
   }
+  net::IoResult got = net::read_some(fd_, room.data(), room.size());
   if (got.status == net::Io::would_block) return;
   if (got.status != net::Io::ok) return end();
   bytes_read_ += got.bytes;
   server_.stats.bytes_read += got.bytes;
   server_.stats.reads++;
   session_->last_active_ms = server_.loop().wall_ms();
-  size_t consumed = process(data);
-  keep(data.substr(consumed));
+  server_.intake().add(*this, {room.data() - input_size_, input_size_ + got.bytes});
+}
+
+void ClientConnection::finish_input(Bytes rest) {
+  if (!session_->out.empty() || session_->doomed || session_->close_after_reply) schedule_flush();
+  keep(rest);
   if (server_.clients_memory_limit()) schedule_flush();  // which counts its memory
-  if (input_size_ > static_cast<size_t>(server_.client_options().query_buffer_limit_bytes)) {
-    log(LogLevel::warning, "Closing client that reached max query buffer length: id=%llu addr=%s",
-                static_cast<unsigned long long>(session_->id), address_.c_str());
-    server_.stats.query_buffer_limit_disconnections++;
-    end();
-  }
+  if (input_size_ <= static_cast<size_t>(server_.client_options().query_buffer_limit_bytes)) return;
+  log(LogLevel::warning, "Closing client that reached max query buffer length: id=%llu addr=%s",
+      static_cast<unsigned long long>(session_->id), address_.c_str());
+  server_.stats.query_buffer_limit_disconnections++;
+  end();
 }
 
 // Keeps what was not consumed: moves it to the front of the connection's own buffer.
@@ -94,65 +94,37 @@ void ClientConnection::keep(Bytes rest) {
 }
 
 void ClientConnection::process_waiting() {
-  if (session_->doomed || server_.closed_for_commands() || session_->parked || session_->paused || input_size_ == 0 || processing_) return;
-  Bytes data{input_, input_size_};
-  size_t consumed = process(data);
-  keep(data.substr(consumed));
+  if (input_size_ > 0 && may_run()) server_.intake().add(*this, {input_, input_size_});
 }
 
-// Parses and runs whole commands; returns the bytes consumed.
-size_t ClientConnection::process(Bytes data) {
-  processing_ = true;
-  size_t consumed = 0;
-  while (!session_->parked && !session_->paused && !session_->doomed && !session_->close_after_reply &&
-         !server_.closed_for_commands()) {
-    size_t before = consumed;
-    if (!run_batch(data, consumed)) break;
-    if (consumed == before) break;
-  }
-  processing_ = false;
-  if (!session_->out.empty() || session_->doomed || session_->close_after_reply) schedule_flush();
-  return consumed;
+bool ClientConnection::may_run() const {
+  return !session_->parked && !session_->paused && may_go_on();
 }
 
-// One batch; false when the commands behind it must wait (or none will ever come).
-bool ClientConnection::run_batch(Bytes data, size_t& consumed) {
-  CommandBatch& batch = server_.batch();
-  batch.clear();
+bool ClientConnection::may_go_on() const {
+  return !session_->doomed && !session_->close_after_reply && !server_.closed_for_commands();
+}
+
+size_t ClientConnection::parse(Bytes data, size_t batch_end, CommandBatch& batch) {
   RespParser::Limits limits;
   limits.max_bulk_bytes = server_.client_options().max_bulk_bytes;
   limits.authenticated = session_->authenticated || server_.open_to_all();
-  size_t start = consumed;
-  consumed += parser_.parse(data.substr(start), limits, batch);
+  limits.batch_end = batch_end;
+  return parser_.parse(data, limits, batch);
+}
 
-  constexpr size_t kAhead = ClientServer::kAhead;
-  auto& commands = server_.ahead().commands;
-  auto& prepared = server_.ahead().prepared;
+size_t ClientConnection::run(std::span<const Prepared> commands) {
   Dispatcher& dispatcher = server_.dispatcher();
-  dispatcher.begin_batch();
-  for (size_t i = 0; i < batch.size(); i += kAhead) {
-    size_t n = std::min(kAhead, batch.size() - i);
-    for (size_t j = 0; j < n; j++) commands[j] = batch[i + j];
-    if (n > 1) dispatcher.prepare({commands.data(), n}, prepared.data());
-    else prepared[0] = dispatcher.prepare(commands[0]);
-    for (size_t j = 0; j < n; j++) {
-      auto outcome = dispatcher.run(*session_, prepared[j]);
-      bool stop = outcome != Dispatcher::Outcome::done || session_->doomed || session_->close_after_reply ||
-                  server_.closed_for_commands();
-      if (!stop && !over_output_limit()) continue;
-      size_t next = i + j + (outcome == Dispatcher::Outcome::held ? 0 : 1);
-      if (next < batch.size() || outcome == Dispatcher::Outcome::held || parser_.midway()) {
-        consumed = start + batch.begin_offset(next);
-        parser_.restart();
-      }
-      return false;
-    }
+  size_t ran = 0;
+  bool goes_on = may_run();
+  while (goes_on && ran < commands.size()) {
+    auto outcome = dispatcher.run(*session_, commands[ran]);
+    if (outcome != Dispatcher::Outcome::held) ran++;
+    goes_on = outcome == Dispatcher::Outcome::done && may_go_on() && !over_output_limit();
   }
-  if (!parser_.error().empty()) {
-    on_protocol_error();
-    return false;
-  }
-  return !batch.empty();
+  if (!goes_on) parser_.restart();
+  else if (!parser_.error().empty()) on_protocol_error();
+  return ran;
 }
 
 void ClientConnection::on_protocol_error() {

@@ -1,13 +1,14 @@
-// ClientConnection: one client's byte stream and its session: reads, parses whole batches, runs them, sends replies.
+// ClientConnection: one client's byte stream and its session: reads, parses, runs whole batches, sends replies.
 //
-// Input is read into a buffer shared by all connections and parsed there; only what is left of a command that has not
-// arrived whole is kept in a buffer of the connection's own. So an idle client holds neither input nor output memory.
+// Input is read into a buffer shared by all connections (server/intake.h) and parsed there; only what is left of a
+// command that has not arrived whole is kept in a buffer of the connection's own. So an idle client holds neither input
+// nor output memory.
 //
 // A connection whose command waits (parked for a key, held by CLIENT PAUSE) keeps the commands behind it unparsed until
 // resume().
 #pragma once
 
-#include <memory>
+#include <span>
 
 #include "engine/dispatcher.h"
 #include "io/event_loop.h"
@@ -30,6 +31,15 @@ class ClientConnection final : public Watcher, public Peer {
   // Goes on with input that waited. Called at the end of a turn.
   void process_waiting();
 
+  // The steps of Intake. False while what was sent must wait, or will never run.
+  bool may_run() const;
+  // Appends whole commands to `batch`, up to `batch_end` of them in all; returns the bytes they take.
+  size_t parse(Bytes data, size_t batch_end, CommandBatch& batch);
+  // Runs commands that parse() yielded; returns how many before one that must wait or the end of this client.
+  size_t run(std::span<const Prepared> commands);
+  // The end of this arrival: keeps what was not run.
+  void finish_input(Bytes rest);
+
   // Peer
   std::string address() const override { return address_; }
   std::string local_address() const override { return local_address_; }
@@ -48,9 +58,8 @@ class ClientConnection final : public Watcher, public Peer {
   size_t counted_memory = 0;
 
  private:
+  bool may_go_on() const;
   void read_input();
-  size_t process(Bytes data);
-  bool run_batch(Bytes data, size_t& consumed);
   void keep(Bytes rest);
   void reserve_input(size_t bytes);
   void release_input();
@@ -68,7 +77,6 @@ class ClientConnection final : public Watcher, public Peer {
   char* input_ = nullptr;      // unconsumed bytes, the first is the first of a command
   size_t input_size_ = 0, input_capacity_ = 0;
   uint64_t bytes_read_ = 0, bytes_written_ = 0;
-  bool processing_ = false;
 };
 
 }  // namespace vitrine

@@ -54,8 +54,7 @@ class ClientServer::Door final : public Watcher {
 
 ClientServer::ClientServer(EventLoop& loop, Dispatcher& dispatcher, const NetworkOptions& network,
                            const ClientOptions& clients)
-    : loop_(loop), dispatcher_(dispatcher), network_(network), clients_(clients),
-      read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBytes)) {}
+    : loop_(loop), dispatcher_(dispatcher), network_(network), clients_(clients), intake_(dispatcher) {}
 
 ClientServer::~ClientServer() {
   stop_listening();
@@ -222,6 +221,7 @@ void ClientServer::resume_waiting() {
     connection->in_resume_list = false;
     connection->process_waiting();
   }
+  intake_.run();
 }
 
 void ClientServer::flush_all() {

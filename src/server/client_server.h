@@ -2,10 +2,8 @@
 // for all of them once a turn.
 #pragma once
 
-#include <array>
 #include <expected>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "base/settings.h"
@@ -15,18 +13,12 @@
 #include "io/network_options.h"
 #include "io/socket.h"
 #include "server/client_connection.h"
+#include "server/intake.h"
 
 namespace vitrine {
 
 class ClientServer {
  public:
-  static constexpr size_t kReadBytes = 64 * 1024;
-  // Commands of a batch that are looked up, and whose memory is fetched, before the first of them runs.
-  static constexpr size_t kAhead = 64;
-  struct Ahead {
-    std::array<std::span<const Bytes>, kAhead> commands;
-    std::array<Prepared, kAhead> prepared;
-  };
   struct Stats {
     uint64_t connections = 0, rejected_connections = 0, bytes_read = 0, bytes_written = 0,
              reads = 0, writes = 0;
@@ -45,6 +37,8 @@ class ClientServer {
   // "127.0.0.1:6379", of the first listener.
   std::string listening_at() const;
 
+  // Runs what was read in this turn.
+  void run_input() { intake_.run(); }
   // The end of a turn: connections whose waiting commands may go on; then replies; then those that ended.
   void resume_waiting();
   void flush_all();
@@ -68,9 +62,7 @@ class ClientServer {
   Sessions& sessions() { return dispatcher_.sessions(); }
   const ClientOptions& client_options() const { return clients_; }
   const NetworkOptions& network_options() const { return network_; }
-  std::span<char> read_buffer() { return {read_buffer_.get(), kReadBytes}; }
-  CommandBatch& batch() { return batch_; }
-  Ahead& ahead() { return ahead_; }
+  Intake& intake() { return intake_; }
   // Told by a connection that is being destroyed.
   void session_ending(Session& session);
   void add_to_flush(ClientConnection& connection);
@@ -107,9 +99,7 @@ class ClientServer {
   size_t counted_memory_ = 0;       // of all clients, kept only while maxmemory-clients is set
   std::vector<ClientConnection*> flush_list_, resume_list_;
   bool closed_for_commands_ = false;
-  std::unique_ptr<char[]> read_buffer_;
-  CommandBatch batch_;
-  Ahead ahead_;
+  Intake intake_;
 };
 
 }  // namespace vitrine

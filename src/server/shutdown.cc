@@ -22,7 +22,8 @@ void shutdown(Call& c, Node& node) {
   if (abort) return c.reply.error("ERR No shutdown in progress.");
   log(LogLevel::warning, "User requested shutdown...");
   if (save && !force) {
-    log(LogLevel::warning, "Nothing can be saved: this version keeps data in memory only. SHUTDOWN NOSAVE or FORCE ends.");
+    log(LogLevel::warning,
+        "Nothing can be saved: this version keeps data in memory only. SHUTDOWN NOSAVE or FORCE ends.");
     return c.reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
   }
   // No reply: the end of the connection is the answer.

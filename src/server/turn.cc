@@ -28,6 +28,7 @@ void Node::turn() {
   dispatcher_.forget_longest();
   // Clients' commands, timers, results of the background threads.
   loop_.dispatch_ready();
+  clients_.run_input();
   meter.lap(TurnPhase::clients);
   loop_.dispatch_timers();
   meter.lap(TurnPhase::timers);

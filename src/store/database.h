@@ -23,6 +23,10 @@ class Database {
     static void prefetch(Word w) { vitrine::prefetch(entry(w)); }
   };
   using Table = HashTable<Policy>;
+  // Fetches the value of the key with this hash. REQUIRES: bucket and entry were fetched, else it is slow.
+  void prefetch_value(uint64_t hash) const {
+    table_.visit_likely(hash, [](Word w) { Policy::entry(w)->prefetch_value(); });
+  }
 
   Database(int id, int64_t now_ms);
   ~Database();
@@ -54,8 +58,8 @@ class Database {
   // Yields entries that are due (key expiry); null when none is left or `steps` ran out (then steps is 0 and there may
   // be more). The caller removes the entry before asking again.
   Entry* next_due(int64_t now_ms, size_t& steps, uint64_t& hash);
-  // Likewise for hashes that may have due fields. A hash comes once for each call of set_field_expiry; whether it really
-  // has something due, it knows itself.
+  // Likewise for hashes that may have due fields. A hash comes once for each call of set_field_expiry; whether it
+  // really has something due, it knows itself.
   Entry* next_field_due(int64_t now_ms, size_t& steps, uint64_t& hash);
 
   // A moment before which neither has anything to do; INT64_MAX: never.

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/prefetch.h"
 #include "store/object.h"
 
 namespace vitrine {
@@ -61,6 +62,14 @@ class Entry {
   Bytes text() const;
   // Overwrites the text in place when it has the same length. REQUIRES: inline_text().
   bool overwrite_text(Bytes value);
+
+  // Fetches the front of a value that lies in a block of its own.
+  void prefetch_value() const {
+    if (type() == Type::string) return;
+    const char* block = object().as<const char>();
+    prefetch(block);
+    prefetch(block + 64);
+  }
 
   bool has_expiry() const { return flags_ & kHasExpiry; }
   int64_t expire_at_ms() const {

@@ -73,7 +73,7 @@ class FieldTable {
   struct Policy {
     static Field* field(Word w) { return reinterpret_cast<Field*>(w); }
     static uint64_t hash(Word w) { return hash_bytes(field(w)->name()); }
-    static void prefetch(Word w) { __builtin_prefetch(field(w)); }
+    static void prefetch(Word w) { vitrine::prefetch(field(w)); }
     static void moved(void* what, uint32_t index) { static_cast<Field*>(what)->set_heap_index(index); }
   };
   using Table = HashTable<Policy>;

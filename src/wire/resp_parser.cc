@@ -92,7 +92,7 @@ bool split_quoted(Bytes line, std::vector<std::string>& words) {
 
 size_t RespParser::parse(Bytes buffer, const Limits& limits, CommandBatch& batch) {
   start_ = 0;
-  while (error_.empty() && start_ < buffer.size() && batch.size() < limits.max_batch) {
+  while (error_.empty() && start_ < buffer.size() && batch.size() < limits.batch_end) {
     if (remaining_ == 0 && parse_whole(buffer, limits, batch)) continue;
     bool multibulk = remaining_ > 0 || buffer[start_] == '*';
     Step step = multibulk ? parse_multibulk(buffer, limits) : parse_inline(buffer, batch);

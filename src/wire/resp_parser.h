@@ -47,7 +47,7 @@ class RespParser {
   struct Limits {
     int64_t max_bulk_bytes = 512ll * 1024 * 1024;
     bool authenticated = true;      // before AUTH, only small requests are taken
-    size_t max_batch = 1024;        // commands a parse() may yield; the rest waits for the next
+    size_t batch_end = 1024;        // a parse() ends when the batch has so many commands
   };
   static constexpr size_t kMaxInlineBytes = 64 * 1024;
   static constexpr int64_t kMaxArguments = 2147483647;

@@ -1,0 +1,56 @@
+#include "server/intake.h"
+
+#include "server/client_connection.h"
+
+namespace vitrine {
+
+Intake::Intake(Dispatcher& dispatcher)
+    : dispatcher_(dispatcher), buffer_(new char[kBufferBytes]), prepared_(2 * kAhead) {}
+
+std::span<char> Intake::room() {
+  if (kBufferBytes - used_bytes_ < kLeastRoom) run();
+  return {buffer_.get() + used_bytes_, kBufferBytes - used_bytes_};
+}
+
+void Intake::add(ClientConnection& from, Bytes data) {
+  arrivals_.push_back({&from, data});
+  if (data.data() == buffer_.get() + used_bytes_) used_bytes_ += data.size();
+  if (data.size() >= kEnoughBytes) run();
+}
+
+void Intake::run() {
+  while (!arrivals_.empty()) {
+    look_ahead();
+    for (size_t i = 0; i < looked_at_; i++)
+      if (run_ahead(arrivals_[i])) unfinished_.push_back(arrivals_[i]);
+    unfinished_.insert(unfinished_.end(), arrivals_.begin() + static_cast<ptrdiff_t>(looked_at_), arrivals_.end());
+    arrivals_.swap(unfinished_);
+    unfinished_.clear();
+  }
+  used_bytes_ = 0;
+}
+
+// Parses from the first arrivals what the batch has room for, and prepares it.
+void Intake::look_ahead() {
+  batch_.clear();
+  for (looked_at_ = 0; looked_at_ < arrivals_.size() && batch_.size() < kAhead; looked_at_++) {
+    Arrival& a = arrivals_[looked_at_];
+    a.first = batch_.size();
+    a.parsed_bytes = a.from->may_run() ? a.from->parse(a.data, a.first + kAhead, batch_) : 0;
+    a.end = batch_.size();
+  }
+  dispatcher_.begin_batch();
+  dispatcher_.prepare(batch_, prepared_.data());
+}
+
+bool Intake::run_ahead(Arrival& a) {
+  size_t commands = a.end - a.first;
+  size_t ran = a.from->run({prepared_.data() + a.first, commands});
+  // Offsets in the batch count from the front of each arrival.
+  a.data.remove_prefix(ran == commands ? a.parsed_bytes : ran ? batch_.begin_offset(a.first + ran) : 0);
+  if (ran == commands && commands > 0 && !a.data.empty() && a.from->may_run()) return true;
+  a.from->finish_input(a.data);
+  return false;
+}
+
+}  // namespace vitrine

@@ -79,18 +79,22 @@ std::optional<PackedValue> List::at(int64_t index) const {
 }
 
 bool List::replace(int64_t index, Bytes item) {
-  if (!at(index)) return false;
-  if (object_.encoding == kPacked && limits().exceeded(packed().listpack_bytes() + item.size(), packed().count()))
-    become_nodes();
   if (object_.encoding == kPacked) {
     Packed block = packed();
-    block.replace(block.at(index), item);
-    keep_block(block);
-  } else {
-    nodes().replace(nodes().at(index), item);
-    object_.changed = true;
-    become_packed_if_small();
+    auto at = block.at(index);
+    if (at == block.end()) return false;
+    if (!limits().exceeded(block.listpack_bytes() + item.size(), block.count())) {
+      block.replace(at, item);
+      keep_block(block);
+      return true;
+    }
+    become_nodes();
   }
+  auto at = nodes().at(index);
+  if (!at.valid()) return false;
+  nodes().replace(at, item);
+  object_.changed = true;
+  become_packed_if_small();
   return true;
 }
 

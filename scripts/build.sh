@@ -10,6 +10,7 @@ dir=build/$kind
 log=$dir/configure.log
 mkdir -p "$dir"
 options=(-DCMAKE_BUILD_TYPE="${kind^}")
+[[ $kind == release ]] && options+=(-DVITRINE_LTO=ON)
 [[ $kind == fuzz ]] && options+=(-DCMAKE_CXX_COMPILER=clang++ -DVITRINE_FUZZ=ON)
 
 targets=("$@")

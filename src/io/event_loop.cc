@@ -87,10 +87,10 @@ std::span<const Ready> EventLoop::wait(int timeout_ms) {
   ready_.clear();
   next_ready_ = 0;
   int timeout = sleep_ms(timeout_ms);
-  int64_t before_us = timeout ? clock_.monotonic_us() : 0;
+  uint64_t before = ticks();
   int count = epoll_wait(epoll_.get(), raw_.data(), kBatch, timeout);
+  if (timeout) slept_ticks_ += ticks() - before;
   refresh();
-  if (timeout) slept_us_ += now_us_ - before_us;
   turns_++;
   if (count > 0) collect(count);
   CHECK(count >= 0 || errno == EINTR);
@@ -181,6 +181,7 @@ void EventLoop::post(Work work) {
     std::lock_guard lock(posted_mutex_);
     first = posted_.empty();
     posted_.push_back(std::move(work));
+    anything_posted_.store(true, std::memory_order_release);
   }
   if (first) wake();
 }
@@ -192,10 +193,11 @@ void EventLoop::wake() {
 }
 
 int EventLoop::dispatch_posted() {
+  if (!anything_posted_.load(std::memory_order_acquire)) return 0;
   std::vector<Work> batch;
   {
     std::lock_guard lock(posted_mutex_);
-    if (posted_.empty()) return 0;
+    anything_posted_.store(false, std::memory_order_relaxed);
     batch.swap(posted_);
   }
   for (Work& work : batch) work();

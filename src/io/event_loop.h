@@ -18,6 +18,7 @@
 // Threads: everything belongs to the thread that calls wait(), except post() and wake(), which any thread may call.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -26,6 +27,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/ticks.h"
 #include "io/clock.h"
 #include "io/fd.h"
 #include "io/work.h"
@@ -107,7 +109,7 @@ class EventLoop {
 
   uint64_t turns() const { return turns_; }
   // Time spent asleep in wait() so far, by the clock.
-  int64_t slept_us() const { return slept_us_; }
+  int64_t slept_us() const { return static_cast<int64_t>(ticks_to_ns(slept_ticks_) / 1000); }
 
  private:
   struct Slot {
@@ -144,10 +146,11 @@ class EventLoop {
 
   std::mutex posted_mutex_;
   std::vector<Work> posted_;
+  std::atomic<bool> anything_posted_ = false;
 
   int64_t now_us_ = 0;
   int64_t wall_us_ = 0;
-  int64_t slept_us_ = 0;
+  uint64_t slept_ticks_ = 0;
   uint64_t turns_ = 0;
 };
 

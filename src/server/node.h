@@ -63,8 +63,8 @@ class Node {
   void apply_settings();
   void apply_memory_settings();
   void reset_stats();
-  int sleep_ms() const;
-  void reclaim_expired();
+  int sleep_ms();
+  bool reclaim_expired();
   void relieve_memory();
   bool make_room();
   void release_pause();
@@ -87,6 +87,7 @@ class Node {
   bool expiry_backlog_ = false, eviction_backlog_ = false;
   int64_t turn_start_us_ = 0;
   int64_t expiry_tick_ = 0;         // the last for which all that was due is gone
+  int64_t due_asked_tick_ = 0;      // the last in which the keyspace was asked what is due next
   int64_t next_tend_ms_ = 0, next_sample_ms_ = 0;
 };
 

@@ -22,7 +22,7 @@ void Node::run() {
 void Node::turn() {
   loop_.wait(sleep_ms());
   keyspace_.set_now(loop_.wall_ms());
-  turn_start_us_ = loop_.clock().monotonic_us();
+  turn_start_us_ = loop_.now_us();
   TurnMeter& meter = console_.meter();
   meter.begin();
   dispatcher_.forget_longest();
@@ -30,10 +30,8 @@ void Node::turn() {
   loop_.dispatch_ready();
   clients_.run_input();
   meter.lap(TurnPhase::clients);
-  loop_.dispatch_timers();
-  meter.lap(TurnPhase::timers);
-  loop_.dispatch_posted();
-  meter.lap(TurnPhase::posted);
+  if (loop_.dispatch_timers()) meter.lap(TurnPhase::timers);
+  if (loop_.dispatch_posted()) meter.lap(TurnPhase::posted);
   // Commands that waited for time or for others.
   waiters_.expire(sessions_, keyspace_.now_ms());
   release_pause();
@@ -47,32 +45,34 @@ void Node::turn() {
   clients_.flush_all();
   meter.lap(TurnPhase::flush);
   // Slices of what has no client waiting for it: behind the replies, so that a command waits for one slice at most.
-  reclaim_expired();
-  meter.lap(TurnPhase::expiry);
+  if (reclaim_expired()) meter.lap(TurnPhase::expiry);
   relieve_memory();
   meter.lap(TurnPhase::eviction);
 }
 
-int Node::sleep_ms() const {
+int Node::sleep_ms() {
   if (expiry_backlog_ || eviction_backlog_ || clients_.flush_due()) return 0;
   int64_t now = loop_.wall_ms();
   int64_t until = next_tend_ms_ - now;
   if (int64_t deadline = waiters_.next_deadline_ms()) until = std::min(until, deadline - now);
   if (dispatcher_.paused(now)) until = std::min(until, dispatcher_.pause_until_ms() - now);
-  int64_t looked_until = (expiry_tick_ + 1) * ExpiryIndex::kTickMs;
-  if (int64_t due = keyspace_.next_due_ms(); due < now + until) until = std::max(due, looked_until) - now;
+  // Nothing of this tick is due any more. What is due next is asked once a tick; until then it may be the next one.
+  int64_t due = (expiry_tick_ + 1) * ExpiryIndex::kTickMs;
+  if (std::exchange(due_asked_tick_, expiry_tick_) != expiry_tick_) due = std::max(due, keyspace_.next_due_ms());
+  until = std::min(until, due - now);
   return static_cast<int>(std::clamp<int64_t>(until, 0, kLongestSleepMs));
 }
 
-// Removes what is due, in slices, until nothing is left or the turn's share of time is used. Under load a turn is long:
-// when expiry falls behind, its share grows to as much as the commands of the turn took, never more than half in all.
-void Node::reclaim_expired() {
+// Removes what is due, in slices, until nothing is left or the turn's share of time is used; false when this tick was
+// looked at before. Under load a turn is long: when expiry falls behind, its share grows to as much as the commands of
+// the turn took, never more than half in all.
+bool Node::reclaim_expired() {
   int64_t tick = keyspace_.now_ms() / ExpiryIndex::kTickMs;
-  if (!expiry_backlog_ && tick == expiry_tick_) return;
+  if (!expiry_backlog_ && tick == expiry_tick_) return false;
   expiry_tick_ = tick;
   if (console_.paused()) {
     expiry_backlog_ = false;
-    return;
+    return true;
   }
   int64_t start = loop_.clock().monotonic_us(), share = kExpirySliceUs;
   int64_t late_ms = expiry_backlog_ ? keyspace_.lateness().age_ms * options_.memory.expire_effort : 0;
@@ -85,6 +85,7 @@ void Node::reclaim_expired() {
   } while (expiry_backlog_ && loop_.clock().monotonic_us() - start < share);
   if (expiry_backlog_) console_.meter().expiry_slices_cut++;
   if (waiters_.fed()) dispatcher_.serve_waiters();
+  return true;
 }
 
 // A command asks for room: false when memory is over the limit and nothing can go.

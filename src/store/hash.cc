@@ -1,5 +1,7 @@
 #include "store/hash.h"
 
+#include "store/rdb_types.h"
+
 namespace vitrine {
 
 size_t Hash::size() const {
@@ -346,6 +348,6 @@ struct HashOps {
 
 const TypeOps kHashOps = {
     "hash", HashOps::destroy, HashOps::clone, HashOps::encoding_name, HashOps::length, HashOps::memory_of,
-    HashOps::free_effort, HashOps::digest, false, HashOps::earliest_expiry, HashOps::remove_expired};
+    HashOps::free_effort, HashOps::digest, false, hash_rdb_type, save_hash, load_hash, HashOps::earliest_expiry, HashOps::remove_expired};
 
 }  // namespace vitrine

@@ -66,6 +66,7 @@ class Hash {
 
  private:
   friend struct HashOps;
+  friend struct HashRdb;
   enum Encoding : uint8_t { kPacked, kPackedExpiring, kTable };
   struct ExpiringBlock {
     uint8_t* block;

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "store/encoding_limits.h"
+#include "store/rdb_types.h"
 
 namespace vitrine {
 
@@ -219,6 +220,7 @@ void digest(const Object& o, const std::function<void(std::initializer_list<Byte
 
 }  // namespace
 
-const TypeOps kListOps = {"list", destroy, clone, encoding_name, length, memory_of, free_effort, digest, true};
+const TypeOps kListOps = {"list", destroy, clone, encoding_name, length, memory_of, free_effort, digest, true,
+                         list_rdb_type, save_list, load_list};
 
 }  // namespace vitrine

@@ -12,6 +12,10 @@
 
 namespace vitrine {
 
+class RdbInput;
+class RdbOutput;
+class Value;
+
 enum class Type : uint8_t { string, list, set, zset, hash, stream };
 constexpr int kTypes = 6;
 
@@ -54,6 +58,11 @@ struct TypeOps {
   // `ordered` types feed a running digest, others are xor-ed together.
   void (*digest)(const Object&, const std::function<void(std::initializer_list<Bytes>)>& part);
   bool ordered;
+  // As a snapshot's value (wire/rdb_format.h): its type in a file of that version (or, if such a file cannot hold it, a
+  // newer type, see rdb_version_of); its bytes under that type; and back. load() gives nothing when `in` has failed.
+  uint8_t (*rdb_type)(const Object&, int version) = nullptr;
+  void (*save)(const Object&, uint8_t rdb_type, RdbOutput& out) = nullptr;
+  Value (*load)(uint8_t rdb_type, RdbInput& in, const TypeContext&) = nullptr;
   // Only for types whose elements expire (else null): the earliest expiry (-1: none), of which the caller tells the
   // database's index; and the removal of elements that are due, at most `steps` of them, which sets `changed`, and
   // `rescheduled` when the index must be told again.

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "store/encoding_limits.h"
+#include "store/rdb_types.h"
 
 namespace vitrine {
 
@@ -343,6 +344,7 @@ void digest(const Object& o, const std::function<void(std::initializer_list<Byte
 
 }  // namespace
 
-const TypeOps kSetOps = {"set", destroy, clone, encoding_name, length, memory_of, free_effort, digest, false};
+const TypeOps kSetOps = {"set", destroy, clone, encoding_name, length, memory_of, free_effort, digest, false,
+                        set_rdb_type, save_set, load_set};
 
 }  // namespace vitrine

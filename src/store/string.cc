@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "store/rdb_types.h"
 
 namespace vitrine {
 
@@ -61,7 +62,8 @@ void digest(const Object& o, const std::function<void(std::initializer_list<Byte
 
 }  // namespace
 
-const TypeOps kStringOps = {"string", destroy, clone, encoding_name, length, memory_of, free_effort, digest, true};
+const TypeOps kStringOps = {"string", destroy, clone, encoding_name, length, memory_of, free_effort, digest, true,
+                           string_rdb_type, save_string, load_string};
 
 Bytes string_bytes(const Object& o, char (&scratch)[24]) {
   if (o.encoding == kStringInt) return number_bytes(o.word, scratch);

@@ -80,8 +80,13 @@ void write_stats(InfoText& text, const Sources& s, const Measured& m) {
   write_traffic(text, s, m, c);
   write_eviction_and_expiry(text, s, m);
   for (const char* name :
-       {"pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
-        "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
+       {"pubsub_channels", "pubsub_patterns", "pubsubshard_channels"})
+    text.idle(name);
+  ForkFigures forks = s.forks();
+  text.field("latest_fork_usec", forks.last_us);
+  text.field("total_forks", forks.forks);
+  for (const char* name :
+       {"migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
         "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
         "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
         "unexpected_error_replies"})

@@ -27,6 +27,11 @@ struct ConnectionFigures {
   uint64_t idle_disconnections = 0, evicted_clients = 0, denied_by_protected_mode = 0;
 };
 
+struct ForkFigures {
+  uint64_t forks = 0;
+  int64_t last_us = 0;               // what the last fork took
+};
+
 // Everything outlives the console.
 struct Sources {
   EventLoop& loop;
@@ -41,6 +46,7 @@ struct Sources {
   const ObserveOptions& observe;
   const std::string& config_file;
   std::function<ConnectionFigures()> connections;
+  std::function<ForkFigures()> forks;
 };
 
 }  // namespace vitrine

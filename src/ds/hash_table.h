@@ -213,6 +213,29 @@ class HashTable {
     for (size_t i = 0; i < buckets_; i++) visit_bucket(bucket_at(i), visit);
   }
 
+  // As for_each, for visits that read what the words point to: that is fetched some buckets ahead.
+  template <class Visit>
+  void for_each_fetched(Visit visit) const {
+    constexpr size_t kWordsAhead = 3, kBucketsAhead = 10;
+    for (size_t i = 0; i < buckets_; i++) {
+      if (i + kBucketsAhead < buckets_) vitrine::prefetch(bucket_at(i + kBucketsAhead));
+      if (i + kWordsAhead < buckets_) visit_bucket(bucket_at(i + kWordsAhead), [](Word w) { Policy::prefetch(w); });
+      visit_bucket(bucket_at(i), visit);
+    }
+  }
+
+  // Makes room for so many words at once. Does nothing unless the table is empty.
+  void reserve(size_t count) {
+    size_t buckets = count * 2 / kMeanLoadTwice + 1;
+    if (count_ > 0 || buckets <= buckets_) return;
+    release_all();
+    bool segmented = buckets > kSegmentBuckets;
+    buckets_ = segmented ? (buckets + kSegmentBuckets - 1) & ~(kSegmentBuckets - 1) : std::bit_ceil(buckets);
+    level_ = static_cast<unsigned>(std::bit_width(buckets_)) - 1;
+    size_t each = segmented ? kSegmentBuckets : buckets_;
+    for (size_t made = 0; made < buckets_; made += each) segments_.push_back(table_detail::new_buckets(each));
+  }
+
   // A uniformly random word. REQUIRES: !empty().
   Word random(Random& random) const {
     while (true) {

@@ -145,6 +145,17 @@ bool Dispatcher::refuse_for_memory(Session& session, const Prepared& p) {
   return refuse(session, p, "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
+bool Dispatcher::refuse_for_data(Session& session, const Prepared& p) {
+  if (__builtin_expect(data_gate.open(), 1)) return false;
+  uint64_t flags = p.command->flags;
+  if (data_gate.loading && !(flags & command_flag::kLoading))
+    return refuse(session, p, "LOADING Redis is loading the dataset in memory");
+  if (data_gate.write_refusal.empty()) return false;
+  bool asked = (flags & command_flag::kWrite) || p.command->full_name == "ping";
+  if (p.command->full_name == "exec") asked = session.transaction.queued_flags & command_flag::kWrite;
+  return asked && refuse(session, p, data_gate.write_refusal);
+}
+
 bool Dispatcher::must_hold(Session& session, const Prepared& p) {
   if (__builtin_expect(!paused(keyspace_.now_ms()), 1)) return false;
   constexpr uint64_t kReplicates = command_flag::kWrite | command_flag::kMayReplicate;
@@ -164,12 +175,13 @@ bool Dispatcher::passes_freely(const Session& session, const Prepared& p) const 
   int given = static_cast<int>(p.argv.size());
   if (command->arity > 0 ? given != command->arity : given < -command->arity) return false;
   return session.authenticated && !session.transaction.open && pause_until_ms_ == 0 &&
-         memory::allocated_here() < memory_gate.checkpoint;
+         memory::allocated_here() < memory_gate.checkpoint && data_gate.open();
 }
 
 bool Dispatcher::refused(Session& session, const Prepared& p) {
   return refuse_unknown(session, p) || refuse_arity(session, p) || refuse_unauthenticated(session, p) ||
-         refuse_protected(session, p) || refuse_no_multi(session, p) || refuse_for_memory(session, p);
+         refuse_protected(session, p) || refuse_no_multi(session, p) || refuse_for_memory(session, p) ||
+         refuse_for_data(session, p);
 }
 
 void Dispatcher::note_refusal(Session& session, const Prepared& p) {

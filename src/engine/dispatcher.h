@@ -90,6 +90,14 @@ class Dispatcher {
     std::function<bool()> make_room;
   };
   MemoryGate memory_gate;
+  // What the state of the data on disk refuses: everything but what says it may run then (loading), or writes (with this
+  // error). Both free: false and empty.
+  struct DataGate {
+    bool loading = false;
+    Bytes write_refusal;
+    bool open() const { return !loading && write_refusal.empty(); }
+  };
+  DataGate data_gate;
   // Told when RESET or the session's end stops a MONITOR.
   std::function<void(Session&)> on_stop_monitoring;
   Thresholds thresholds;
@@ -134,6 +142,7 @@ class Dispatcher {
   bool refuse_protected(Session& session, const Prepared& p);
   bool refuse_no_multi(Session& session, const Prepared& p);
   bool refuse_for_memory(Session& session, const Prepared& p);
+  bool refuse_for_data(Session& session, const Prepared& p);
   bool must_hold(Session& session, const Prepared& p);
   bool queue_in_transaction(Session& session, const Prepared& p);
   bool passes_freely(const Session& session, const Prepared& p) const;

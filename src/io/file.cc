@@ -52,6 +52,7 @@ class SystemAppendFile final : public AppendFile {
     if (fdatasync(fd_.get()) != 0) return error_of("fsync", path_);
     return {};
   }
+  void start_sync() override { sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE); }
   FileResult<void> truncate(uint64_t bytes) override {
     if (ftruncate(fd_.get(), static_cast<off_t>(bytes)) != 0) return error_of("truncate", path_);
     size_ = bytes;
@@ -62,6 +63,25 @@ class SystemAppendFile final : public AppendFile {
     if (fd_ && ::close(fd_.release()) != 0) return error_of("close", path_);
     return {};
   }
+
+ private:
+  Fd fd_;
+  std::string path_;
+  uint64_t size_;
+};
+
+class SystemReadFile final : public ReadFile {
+ public:
+  SystemReadFile(Fd fd, std::string path, uint64_t size) : fd_(std::move(fd)), path_(std::move(path)), size_(size) {}
+
+  FileResult<size_t> read(char* to, size_t n) override {
+    ssize_t got;
+    do got = ::read(fd_.get(), to, std::min(n, kMostAtOnce));
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return error_of("read", path_);
+    return static_cast<size_t>(got);
+  }
+  uint64_t size() const override { return size_; }
 
  private:
   Fd fd_;
@@ -132,6 +152,16 @@ FileResult<std::unique_ptr<AppendFile>> SystemFiles::open_append(const std::stri
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return error_of("stat", path);
   return std::make_unique<SystemAppendFile>(std::move(fd), path, static_cast<uint64_t>(info.st_size));
+}
+
+FileResult<std::unique_ptr<ReadFile>> SystemFiles::open_read(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return error_of("open", path);
+  struct stat info;
+  if (fstat(fd.get(), &info) != 0) return error_of("stat", path);
+  if (!S_ISREG(info.st_mode)) return error_of("open", path, EISDIR);
+  posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  return std::make_unique<SystemReadFile>(std::move(fd), path, static_cast<uint64_t>(info.st_size));
 }
 
 bool SystemFiles::exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }

@@ -33,11 +33,23 @@ class AppendFile {
   // How many bytes were taken: fewer than `data` holds when the rest did not fit, and then the next append tells why.
   virtual FileResult<size_t> append(Bytes data) = 0;
   virtual FileResult<void> sync() = 0;
+  // Sets what was appended on its way to the disk, and waits for nothing: a later sync() is short.
+  virtual void start_sync() = 0;
   // Cuts the file to `bytes`; the next append continues there.
   virtual FileResult<void> truncate(uint64_t bytes) = 0;
   virtual uint64_t size() const = 0;
   // As the destructor, but tells of the error that the kernel kept until now.
   virtual FileResult<void> close() = 0;
+};
+
+// An open file that is read from front to back.
+class ReadFile {
+ public:
+  virtual ~ReadFile() = default;
+  // Up to `n` bytes; 0 at the end.
+  virtual FileResult<size_t> read(char* to, size_t n) = 0;
+  // How large it was when it was opened.
+  virtual uint64_t size() const = 0;
 };
 
 class Files {
@@ -52,6 +64,8 @@ class Files {
   virtual FileResult<void> write_atomic(const std::string& path, Bytes content, unsigned mode = 0644) = 0;
   // Creates the file when there is none, and continues at its end when there is.
   virtual FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode = 0644) = 0;
+  // Error EISDIR for what is no plain file.
+  virtual FileResult<std::unique_ptr<ReadFile>> open_read(const std::string& path) = 0;
   virtual bool exists(const std::string& path) = 0;
   virtual FileResult<uint64_t> size(const std::string& path) = 0;
   // Removing what is not there is no error.
@@ -71,6 +85,7 @@ class SystemFiles final : public Files {
   FileResult<std::string> read_all(const std::string& path, uint64_t limit = kNoLimit) override;
   FileResult<void> write_atomic(const std::string& path, Bytes content, unsigned mode = 0644) override;
   FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode = 0644) override;
+  FileResult<std::unique_ptr<ReadFile>> open_read(const std::string& path) override;
   bool exists(const std::string& path) override;
   FileResult<uint64_t> size(const std::string& path) override;
   FileResult<void> remove(const std::string& path) override;

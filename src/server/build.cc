@@ -4,6 +4,7 @@
 #include "base/ticks.h"
 #include "commands/families.h"
 #include "engine/engine_commands.h"
+#include "persist/commands.h"
 #include "server/node.h"
 #include "server/server_commands.h"
 
@@ -52,18 +53,23 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
       waiters_(keyspace_), watches_(keyspace_, sessions_),
       dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_,
                   waiters_, watches_),
+      snapshots_(loop_, files_, keyspace_, options.persist),
       clients_(loop_, dispatcher_, options.network, options.clients),
       console_({loop_, workers_, keyspace_, evictor_, dispatcher_, settings, options.network, options.clients,
                 options.memory, options.observe, options.config_file,
-                [this] { return connection_figures(clients_.stats); }}) {
+                [this] { return connection_figures(clients_.stats); },
+                [this] { return ForkFigures{snapshots_.stats().forks, snapshots_.stats().last_fork_us}; }}) {
   keyspace_.set_background([this](std::function<void()> work) {
     workers_.submit(Workers::Kind::lazy_free, std::move(work));
   });
   add_all_commands(registry_, dispatcher_);
   add_config_commands(registry_, settings, options.config_file, [this] { reset_stats(); });
   add_shutdown_command(registry_, *this);
+  add_dump_commands(registry_, snapshots_);
+  add_snapshot_commands(registry_, snapshots_);
   console_.add_commands(registry_);
   console_.add_help(registry_);
+  wire_persistence();
   apply_settings();
   console_.started();
 }

@@ -9,14 +9,7 @@
 
 namespace vitrine {
 
-struct PersistenceOptions {
-  std::vector<std::pair<int64_t, int>> save_points = {{3600, 1}, {300, 100}, {60, 10000}};  // seconds, changes
-  std::string dbfilename = "dump.rdb";
-  bool rdbcompression = true, rdbchecksum = true, rdb_del_sync_files = false, rdb_save_incremental_fsync = true;
-  bool stop_writes_on_bgsave_error = true;
-  int sanitize_dump_payload = 0, rdb_version_check = 0;
-  int rdb_key_save_delay_us = 0, key_load_delay_us = 0;
-  int64_t loading_process_events_interval_bytes = 2 << 20;
+struct LogFileOptions {
   bool appendonly = false, no_appendfsync_on_rewrite = false, aof_load_truncated = true, aof_use_rdb_preamble = true;
   bool aof_timestamp_enabled = false, aof_rewrite_incremental_fsync = true, aof_disable_auto_gc = false;
   std::string appendfilename = "appendonly.aof", appenddirname = "appendonlydir";
@@ -67,7 +60,9 @@ struct TlsOptions {
 };
 
 struct LaterOptions {
-  PersistenceOptions persistence;
+  LogFileOptions log_file;
+  int sanitize_dump_payload = 0;
+  bool rdb_del_sync_files = false;
   ReplicationOptions replication;
   ClusterOptions cluster;
   TlsOptions tls;

@@ -14,6 +14,8 @@
 #include "io/event_loop.h"
 #include "io/network_options.h"
 #include "io/workers.h"
+#include "io/file.h"
+#include "persist/snapshots.h"
 #include "server/client_server.h"
 #include "server/later_options.h"
 #include "server/process_options.h"
@@ -23,12 +25,15 @@
 
 namespace vitrine {
 
+class InfoText;
+
 struct NodeOptions {
   NetworkOptions network;
   ClientOptions clients;
   MemoryOptions memory;
   Keyspace::Options keyspace;
   ObserveOptions observe;
+  PersistOptions persist;
   ProcessOptions process;
   LaterOptions later;
   std::string config_file;       // absolute; empty: started without one
@@ -44,6 +49,17 @@ class Node {
   void turn();
   // Turns until stop() was called.
   void run();
+  // Reads the snapshot there is, before the first turn; clients are served meanwhile as far as that goes. False when it
+  // cannot be read (the log says why): then the node must not run.
+  bool load_data();
+
+  // SHUTDOWN and the signals: saves as asked for, then stop(). False when that failed and force was not given: the node
+  // goes on.
+  struct Farewell {
+    bool save = false, nosave = false, force = false;   // neither save nor nosave: if there are save points
+  };
+  bool shut_down(const Farewell& how);
+  bool shut_down_by(int signal);
   // Ends it with this turn; no further command is taken.
   void stop() {
     stopping_ = true;
@@ -58,10 +74,14 @@ class Node {
   Evictor& evictor() { return evictor_; }
   Workers& workers() { return workers_; }
   Console& console() { return console_; }
+  Snapshots& snapshots() { return snapshots_; }
 
  private:
   void apply_settings();
   void apply_memory_settings();
+  void wire_persistence();
+  void follow_persistence();
+  void serve_while_loading();
   void reset_stats();
   int sleep_ms();
   bool reclaim_expired();
@@ -81,6 +101,8 @@ class Node {
   Waiters waiters_;
   WatchTable watches_;
   Dispatcher dispatcher_;
+  SystemFiles files_;
+  Snapshots snapshots_;
   ClientServer clients_;
   Console console_;
   bool stopping_ = false;
@@ -90,5 +112,8 @@ class Node {
   int64_t due_asked_tick_ = 0;      // the last in which the keyspace was asked what is due next
   int64_t next_tend_ms_ = 0, next_sample_ms_ = 0;
 };
+
+// INFO persistence.
+void write_persistence_section(InfoText& text, const Snapshots& snapshots, int64_t now_ms);
 
 }  // namespace vitrine

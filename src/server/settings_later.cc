@@ -10,7 +10,6 @@ namespace vitrine {
 namespace {
 
 constexpr EnumName kSanitize[] = {{"no", 0}, {"yes", 1}, {"clients", 2}};
-constexpr EnumName kRdbVersionCheck[] = {{"strict", 0}, {"relaxed", 1}};
 constexpr EnumName kFsync[] = {{"everysec", 0}, {"always", 1}, {"no", 2}};
 constexpr EnumName kDisklessLoad[] = {{"disabled", 0}, {"on-empty-db", 1}, {"swapdb", 2}, {"flush-before-load", 3}};
 constexpr EnumName kPropagationErrors[] = {{"ignore", 0}, {"panic", 1}, {"panic-on-replicas", 2}};
@@ -48,20 +47,7 @@ struct Later {
   }
 };
 
-void register_persistence(const Later& later, PersistenceOptions& o) {
-  later.settings.custom("save", save_points_codec(&o.save_points)).multi().not_acting();
-  later.file_name("dbfilename", &o.dbfilename, true).guarded();
-  later.flag("rdbcompression", &o.rdbcompression);
-  later.flag("rdbchecksum", &o.rdbchecksum).immutable();
-  later.flag("rdb-del-sync-files", &o.rdb_del_sync_files);
-  later.flag("rdb-save-incremental-fsync", &o.rdb_save_incremental_fsync);
-  later.flag("stop-writes-on-bgsave-error", &o.stop_writes_on_bgsave_error);
-  later.choice("sanitize-dump-payload", &o.sanitize_dump_payload, kSanitize);
-  later.choice("rdb-version-check", &o.rdb_version_check, kRdbVersionCheck);
-  later.number("rdb-key-save-delay", &o.rdb_key_save_delay_us, INT_MIN).hidden();
-  later.number("key-load-delay", &o.key_load_delay_us, INT_MIN).hidden();
-  later.number("loading-process-events-interval-bytes", &o.loading_process_events_interval_bytes, 1024, INT_MAX)
-      .hidden();
+void register_log_file(const Later& later, LogFileOptions& o) {
   later.flag("appendonly", &o.appendonly);
   later.file_name("appendfilename", &o.appendfilename, false).immutable();
   later.file_name("appenddirname", &o.appenddirname, false).immutable();
@@ -228,7 +214,9 @@ void register_directives(const Later& later, LaterOptions& o) {
 
 void register_later_settings(Settings& settings, LaterOptions& o) {
   Later later{settings};
-  register_persistence(later, o.persistence);
+  register_log_file(later, o.log_file);
+  later.choice("sanitize-dump-payload", &o.sanitize_dump_payload, kSanitize);
+  later.flag("rdb-del-sync-files", &o.rdb_del_sync_files);
   register_replication(later, o.replication);
   register_cluster(later, o.cluster);
   register_tls(later, o.tls);

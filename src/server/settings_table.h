@@ -16,6 +16,7 @@ struct LogOptions;
 struct MemoryOptions;
 struct NetworkOptions;
 struct ObserveOptions;
+struct PersistOptions;
 struct ProcessOptions;
 
 void register_network_settings(Settings& settings, NetworkOptions& options);
@@ -25,6 +26,7 @@ void register_memory_settings(Settings& settings, MemoryOptions& options, Keyspa
 void register_encoding_settings(Settings& settings, EncodingLimits& limits);
 void register_observe_settings(Settings& settings, ObserveOptions& options);
 void register_log_settings(Settings& settings, LogOptions& options);
+void register_persist_settings(Settings& settings, PersistOptions& options);
 // Also makes enable-protected-configs guard the guarded ones.
 void register_process_settings(Settings& settings, ProcessOptions& options);
 void register_later_settings(Settings& settings, LaterOptions& options);

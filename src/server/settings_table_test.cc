@@ -269,6 +269,7 @@ struct Table {
     register_encoding_settings(settings, keyspace.limits);
     register_observe_settings(settings, observe);
     register_log_settings(settings, logging);
+    register_persist_settings(settings, persist);
     register_process_settings(settings, process);
     register_later_settings(settings, later);
   }
@@ -295,6 +296,7 @@ struct Table {
   Keyspace::Options keyspace;
   ObserveOptions observe;
   LogOptions logging;
+  PersistOptions persist;
   ProcessOptions process;
   LaterOptions later;
   Settings settings;

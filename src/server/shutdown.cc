@@ -1,5 +1,4 @@
-// SHUTDOWN, and the signals that mean the same.
-#include "base/log.h"
+// SHUTDOWN.
 #include "server/node.h"
 #include "server/server_commands.h"
 
@@ -20,15 +19,9 @@ void shutdown(Call& c, Node& node) {
   if (!c.args.done()) return;
   // There is nothing that a shutdown waits for, so none can be under way when the next command comes.
   if (abort) return c.reply.error("ERR No shutdown in progress.");
-  log(LogLevel::warning, "User requested shutdown...");
-  if (save && !force) {
-    log(LogLevel::warning,
-        "Nothing can be saved: this version keeps data in memory only. SHUTDOWN NOSAVE or FORCE ends.");
-    return c.reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
-  }
+  if (!node.shut_down({save, nosave, force})) return c.reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
   // No reply: the end of the connection is the answer.
   c.session.close_after_reply = true;
-  node.stop();
 }
 
 }  // namespace

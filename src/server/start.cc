@@ -54,6 +54,7 @@ void register_all_settings(Settings& settings, NodeOptions& options) {
   register_encoding_settings(settings, options.keyspace.limits);
   register_observe_settings(settings, options.observe);
   register_log_settings(settings, the_log().options);
+  register_persist_settings(settings, options.persist);
   register_process_settings(settings, options.process);
   register_later_settings(settings, options.later);
 }
@@ -189,8 +190,9 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
     for (const std::string& warning : process::machine_warnings()) log(LogLevel::warning, "%s", warning.c_str());
     process::Signals signals(node.loop(), [&](int signal) {
       log(LogLevel::warning, "Received %s scheduling shutdown...", signal == SIGINT ? "SIGINT" : "SIGTERM");
-      node.stop();
+      if (!node.shut_down_by(signal)) signals.forget_request();
     });
+    if (!node.load_data()) return 1;
     log(LogLevel::notice, "Ready to accept connections tcp");
     if (supervision.by == process::Supervised::systemd) process::notify_systemd("STATUS=Ready\nREADY=1\n");
     node.run();

@@ -46,6 +46,10 @@ class Database {
   }
   // REQUIRES: the key is absent. Takes the entry over.
   void insert(Entry* entry, uint64_t hash);
+  // So many keys are about to be inserted. Does nothing unless the database is empty.
+  void reserve(size_t keys) { table_.reserve(keys); }
+  // Fetches where a key with this hash will be looked for.
+  void prefetch(uint64_t hash) const { table_.prefetch_bucket(hash); }
   // Puts `fresh` (same key) where `old` was and destroys `old` (not what its word points to).
   void replace(Entry* old, Entry* fresh, uint64_t hash);
   // Removes and destroys the entry; the caller has taken its object.

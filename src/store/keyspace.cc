@@ -108,6 +108,20 @@ Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int
   return place(db, old, fresh, hash);
 }
 
+bool Keyspace::adopt(int db, Entry* entry, uint64_t hash, bool replace) {
+  Database& into = database(db);
+  Entry* old = into.find(entry->key(), hash);
+  if (__builtin_expect(old && !replace, 0)) {
+    if (!entry->inline_text()) Value discarded(entry->object());
+    Entry::destroy(entry);
+    return false;
+  }
+  if (old) remove(db, old, hash);
+  into.insert(entry, hash);
+  if (type_ops(entry->type()).earliest_expiry) schedule_elements(db, entry, hash, entry->object());
+  return true;
+}
+
 Entry* Keyspace::set_expiry(int db, Entry* entry, uint64_t hash, int64_t at_ms) {
   return database(db).set_expiry(entry, hash, at_ms);
 }

@@ -1,0 +1,17 @@
+// Commands of the persist room, bound to what they steer.
+#pragma once
+
+namespace vitrine {
+
+class Call;
+class CommandRegistry;
+class Snapshots;
+
+// DUMP and RESTORE.
+void add_dump_commands(CommandRegistry& registry, const Snapshots& snapshots);
+// SAVE, BGSAVE, LASTSAVE.
+void add_snapshot_commands(CommandRegistry& registry, Snapshots& snapshots);
+// DEBUG RELOAD, behind the subcommand's name.
+void debug_reload(Call& call, Snapshots& snapshots);
+
+}  // namespace vitrine

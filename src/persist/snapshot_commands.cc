@@ -1,0 +1,61 @@
+// SAVE, BGSAVE, LASTSAVE, DEBUG RELOAD.
+#include "engine/call.h"
+#include "engine/command.h"
+#include "persist/commands.h"
+#include "persist/snapshots.h"
+
+namespace vitrine {
+
+namespace {
+
+void save(Call& c, Snapshots& snapshots) {
+  auto saved = snapshots.save();
+  saved ? c.reply.ok() : c.reply.error("ERR " + saved.error());
+}
+
+void bgsave(Call& c, Snapshots& snapshots) {
+  if (c.args.more()) {
+    if (c.args.accept("CANCEL")) {
+      if (!c.args.done()) return;
+      if (!snapshots.cancel_background())
+        return c.reply.error("ERR Background saving is currently not in progress or scheduled");
+      return c.reply.simple("Background saving cancelled");
+    }
+    // Another kind of child would make it wait; there is none yet.
+    if (!c.args.accept("SCHEDULE")) c.args.fail();
+  }
+  if (!c.args.done()) return;
+  if (snapshots.background_running()) return c.reply.error("ERR Background save already in progress");
+  auto started = snapshots.start_background();
+  started ? c.reply.simple("Background saving started") : c.reply.error("ERR " + started.error());
+}
+
+}  // namespace
+
+void debug_reload(Call& c, Snapshots& snapshots) {
+  bool saves = true, flushes = true, merges = false;
+  while (c.args.more()) {
+    if (c.args.accept("NOSAVE")) saves = false;
+    else if (c.args.accept("NOFLUSH")) flushes = false;
+    else if (c.args.accept("MERGE")) merges = true;
+    else c.args.fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+  }
+  if (!c.args.done()) return;
+  if (saves)
+    if (auto saved = snapshots.save(); !saved) return c.reply.error("ERR " + saved.error());
+  uint64_t changes = c.keyspace.stats().changes;
+  if (flushes) c.keyspace.flush(-1, false);
+  auto loaded = snapshots.load(merges);
+  c.keyspace.stats().changes = changes;
+  c.effects.nothing();
+  if (!loaded) return c.reply.error("ERR Error trying to load the RDB dump: " + loaded.error());
+  c.reply.ok();
+}
+
+void add_snapshot_commands(CommandRegistry& registry, Snapshots& snapshots) {
+  registry.add("save", [&](Call& c) { save(c, snapshots); });
+  registry.add("bgsave", [&](Call& c) { bgsave(c, snapshots); });
+  registry.add("lastsave", [&](Call& c) { c.reply.integer(snapshots.stats().last_save_s); });
+}
+
+}  // namespace vitrine

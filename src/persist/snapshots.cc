@@ -1,0 +1,313 @@
+#include "persist/snapshots.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+namespace vitrine {
+
+namespace {
+
+constexpr uint64_t kSyncEveryBytes = 4 << 20;
+constexpr int64_t kRetryAfterMs = 5000;
+constexpr int64_t kReportEveryMs = 1000;
+constexpr int64_t kProgressEveryMs = 2000;
+
+void sleep_us(int64_t us) { std::this_thread::sleep_for(std::chrono::microseconds(us)); }
+
+}  // namespace
+
+// A file under way: what it is told goes to its end.
+class Snapshots::FileSink final : public RdbOutput::Sink {
+ public:
+  FileSink(AppendFile& file, bool sync_early) : file_(file), sync_early_(sync_early) {}
+
+  bool write(Bytes piece) override {
+    while (!piece.empty()) {
+      auto taken = file_.append(piece);
+      if (!taken) return error = taken.error().text, false;
+      piece.remove_prefix(*taken);
+    }
+    if (sync_early_ && file_.size() - set_off_ >= kSyncEveryBytes) {
+      file_.start_sync();
+      set_off_ = file_.size();
+    }
+    return true;
+  }
+
+  std::string error;
+
+ private:
+  AppendFile& file_;
+  bool sync_early_;
+  uint64_t set_off_ = 0;
+};
+
+Snapshots::Snapshots(EventLoop& loop, Files& files, Keyspace& keyspace, const PersistOptions& options)
+    : loop_(loop), files_(files), keyspace_(keyspace), options_(options) {
+  stats_.last_save_s = loop.wall_ms() / 1000;
+}
+
+Snapshots::~Snapshots() { end_background(); }
+
+std::string Snapshots::temporary_name(pid_t pid) { return "temp-" + std::to_string(pid) + ".rdb"; }
+
+SnapshotFacts Snapshots::facts() const {
+  SnapshotFacts f;
+  f.version = options_.version;
+  f.compress = options_.compress;
+  f.checksum = options_.checksum;
+  f.used_memory = memory::used_bytes();
+  f.access = access_facts ? access_facts() : SnapshotFacts::Access::none;
+  f.functions = functions;
+  return f;
+}
+
+Snapshots::Outcome Snapshots::write_file(const std::string& temporary, const SnapshotStep& step, size_t keys_in_step) {
+  auto file = files_.open_append(temporary);
+  if (!file) return std::unexpected(file.error().text);
+  if (auto cut = (*file)->truncate(0); !cut) return std::unexpected(cut.error().text);
+  FileSink sink(**file, options_.incremental_fsync);
+  auto written = write_snapshot(keyspace_, facts(), sink, step, keys_in_step);
+  if (!written) return std::unexpected(written.error().empty() ? sink.error : written.error());
+  if (auto synced = (*file)->sync(); !synced) return std::unexpected(synced.error().text);
+  if (auto closed = (*file)->close(); !closed) return std::unexpected(closed.error().text);
+  return {};
+}
+
+Snapshots::Outcome Snapshots::publish(const std::string& temporary) {
+  if (auto renamed = files_.rename(temporary, options_.dbfilename); !renamed)
+    return std::unexpected(renamed.error().text);
+  if (auto synced = files_.sync_folder("."); !synced) return std::unexpected(synced.error().text);
+  return {};
+}
+
+Snapshots::Outcome Snapshots::save() {
+  if (child_) return std::unexpected("Background save already in progress");
+  std::string temporary = temporary_name(getpid());
+  SnapshotStep step;
+  if (options_.key_save_delay_us > 0)
+    step = [&](size_t keys) { return sleep_us(options_.key_save_delay_us * static_cast<int64_t>(keys)), true; };
+  auto written = write_file(temporary, step, options_.key_save_delay_us > 0 ? 1 : kKeysInStep);
+  if (written) written = publish(temporary);
+  if (!written) {
+    log(LogLevel::warning, "Failed to save the data set: %s", written.error().c_str());
+    (void)files_.remove(temporary);
+    return written;
+  }
+  log(LogLevel::notice, "DB saved on disk");
+  stats_.saves++;
+  stats_.last_save_s = loop_.wall_ms() / 1000;
+  stats_.last_background_ok = true;
+  saved_changes_ = keyspace_.stats().changes;
+  changed();
+  return {};
+}
+
+// In the child.
+int Snapshots::run_child(const Child::Tell& tell) {
+  the_log().role = 'C';
+  ChildReport report;
+  auto next_report = std::chrono::steady_clock::now() + std::chrono::milliseconds(kReportEveryMs);
+  SnapshotStep step = [&](size_t keys) {
+    report.done += keys;
+    if (options_.key_save_delay_us > 0) sleep_us(options_.key_save_delay_us * static_cast<int64_t>(keys));
+    auto now = std::chrono::steady_clock::now();
+    if (now < next_report) return true;
+    report.cow_bytes = private_dirty_bytes();
+    tell(report);
+    // Measuring takes the longer the larger the process is: at most a hundredth of the time.
+    auto taken = std::chrono::steady_clock::now() - now;
+    next_report = now + std::max<std::chrono::nanoseconds>(std::chrono::milliseconds(kReportEveryMs), taken * 100);
+    return true;
+  };
+  auto written = write_file(temporary_name(getpid()), step, options_.key_save_delay_us > 0 ? 1 : kKeysInStep);
+  report.cow_bytes = private_dirty_bytes();
+  tell(report);
+  if (!written) {
+    log(LogLevel::warning, "Background saving failed: %s", written.error().c_str());
+    return 1;
+  }
+  log(LogLevel::notice, "DB saved on disk");
+  log(LogLevel::notice, "Fork CoW for RDB: current %llu MB", static_cast<unsigned long long>(report.cow_bytes >> 20));
+  return 0;
+}
+
+Snapshots::Outcome Snapshots::start_background() {
+  if (child_) return std::unexpected("Background save already in progress");
+  last_try_ms_ = loop_.wall_ms();
+  uint64_t changes = keyspace_.stats().changes;
+  auto child = Child::start(
+      loop_, [this](const Child::Tell& tell) { return run_child(tell); },
+      [this](const ChildReport& report) { on_report(report); },
+      [this, changes](Child::Ending ending) { on_end(ending, changes); });
+  if (!child) {
+    log(LogLevel::warning, "Can't save in background: %s", child.error().c_str());
+    stats_.last_background_ok = false;
+    changed();
+    return std::unexpected("Can't save in background: " + child.error());
+  }
+  child_ = std::move(*child);
+  child_pid_ = child_->pid();
+  stats_.forks++;
+  stats_.last_fork_us = child_->fork_us();
+  stats_.background_start_ms = loop_.wall_ms();
+  stats_.saved_keys = stats_.cow_bytes = stats_.cow_peak_bytes = 0;
+  stats_.keys_to_save = keyspace_.total_keys();
+  log(LogLevel::notice, "Background saving started by pid %d", static_cast<int>(child_->pid()));
+  changed();
+  return {};
+}
+
+void Snapshots::on_report(const ChildReport& report) {
+  stats_.saved_keys = report.done;
+  stats_.cow_bytes = report.cow_bytes;
+  stats_.cow_peak_bytes = std::max(stats_.cow_peak_bytes, report.cow_bytes);
+  stats_.cow_measured_ms = loop_.wall_ms();
+}
+
+void Snapshots::on_end(Child::Ending ending, uint64_t changes) {
+  std::unique_ptr<Child> ended = std::move(child_);
+  std::string temporary = temporary_name(child_pid_);
+  Outcome result;
+  if (ending.signal) result = std::unexpected("Background saving terminated by signal " + std::to_string(ending.signal));
+  else if (ending.status) result = std::unexpected("Background saving error");
+  else result = publish(temporary);
+  stats_.last_background_ok = result.has_value();
+  stats_.last_background_duration_s = (loop_.wall_ms() - stats_.background_start_ms + 999) / 1000;
+  stats_.background_start_ms = -1;
+  stats_.last_cow_bytes = stats_.cow_bytes;
+  stats_.cow_bytes = stats_.saved_keys = stats_.keys_to_save = 0;
+  if (result) {
+    log(LogLevel::notice, "Background saving terminated with success");
+    stats_.saves++;
+    stats_.last_save_s = loop_.wall_ms() / 1000;
+    saved_changes_ = changes;
+  } else {
+    log(LogLevel::warning, "%s", result.error().c_str());
+    (void)files_.remove(temporary);
+  }
+  changed();
+}
+
+// Without a result.
+void Snapshots::end_background() {
+  if (!child_) return;
+  std::string temporary = temporary_name(child_->pid());
+  child_.reset();
+  (void)files_.remove(temporary);
+  stats_.background_start_ms = -1;
+  stats_.cow_bytes = stats_.saved_keys = stats_.keys_to_save = 0;
+}
+
+bool Snapshots::cancel_background() {
+  if (!child_ && !scheduled_) return false;
+  scheduled_ = false;
+  log(LogLevel::warning, "Background saving cancelled");
+  end_background();
+  changed();
+  return true;
+}
+
+void Snapshots::tend() {
+  if (child_ || loading_.active) return;
+  int64_t now_ms = loop_.wall_ms(), since_s = now_ms / 1000 - stats_.last_save_s;
+  if (scheduled_) {
+    scheduled_ = false;
+    (void)start_background();
+    return;
+  }
+  if (!stats_.last_background_ok && now_ms - last_try_ms_ < kRetryAfterMs) return;
+  for (auto [seconds, least] : options_.save_points) {
+    if (changes() < static_cast<uint64_t>(least) || since_s <= seconds) continue;
+    log(LogLevel::notice, "%d changes in %lld seconds. Saving...", least, static_cast<long long>(seconds));
+    (void)start_background();
+    return;
+  }
+}
+
+Bytes Snapshots::write_refusal() const {
+  if (!options_.stop_writes_on_error || !has_save_points() || stats_.last_background_ok) return {};
+  return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
+         "that may modify the data set are disabled, because this instance is configured to report errors during "
+         "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
+         "details about the RDB error.";
+}
+
+namespace {
+
+// A file as it is read; the loop gets its turn now and then.
+class FileSource final : public RdbInput::Source {
+ public:
+  FileSource(ReadFile& file, std::function<void(uint64_t bytes)> on_bytes)
+      : file_(file), left_(file.size()), on_bytes_(std::move(on_bytes)) {}
+
+  size_t read(char* to, size_t n) override {
+    auto got = file_.read(to, n);
+    if (!got) return error = got.error().text, left_ = 0, 0;
+    left_ = *got == 0 ? 0 : left_ - std::min<uint64_t>(left_, *got);
+    on_bytes_(*got);
+    return *got;
+  }
+  uint64_t left() const override { return left_; }
+
+  std::string error;
+
+ private:
+  ReadFile& file_;
+  uint64_t left_;
+  std::function<void(uint64_t)> on_bytes_;
+};
+
+}  // namespace
+
+std::expected<SnapshotContent, std::string> Snapshots::load(bool replace) {
+  auto file = files_.open_read(options_.dbfilename);
+  if (!file) return std::unexpected(file.error().text);
+  loading_ = {true, loop_.wall_ms(), (*file)->size(), 0};
+  changed();
+  uint64_t next_events = 0;
+  int64_t next_line_ms = loading_.start_ms + kProgressEveryMs;
+  FileSource source(**file, [&](uint64_t bytes) {
+    loading_.loaded_bytes += bytes;
+    if (loading_.loaded_bytes < next_events) return;
+    next_events = loading_.loaded_bytes + static_cast<uint64_t>(options_.loading_events_bytes);
+    if (on_events) on_events();
+    if (loop_.wall_ms() >= next_line_ms) tell_progress(), next_line_ms = loop_.wall_ms() + kProgressEveryMs;
+  });
+  RdbInput in(source, options_.checksum);
+  SnapshotRules rules;
+  rules.any_version = options_.version_check == PersistOptions::VersionCheck::relaxed;
+  rules.checksum = options_.checksum;
+  rules.replace = replace;
+  if (options_.key_load_delay_us > 0) rules.on_key = [&] { slow_down(); };
+  auto content = read_snapshot(in, keyspace_, rules);
+  loading_.active = false;
+  changed();
+  if (!content)
+    return std::unexpected(options_.dbfilename + ": " + (source.error.empty() ? content.error() : source.error));
+  stats_.loaded_keys = content->keys;
+  stats_.expired_keys = content->expired;
+  functions = content->functions;
+  return content;
+}
+
+void Snapshots::tell_progress() {
+  double seconds = static_cast<double>(loop_.wall_ms() - loading_.start_ms) / 1000;
+  double rate = static_cast<double>(loading_.loaded_bytes) / std::max(seconds, 0.001);
+  log(LogLevel::notice, "Loading %s: %.0f%% of %llu MB, %.0f MB/s, %.0f s left", options_.dbfilename.c_str(),
+      100.0 * static_cast<double>(loading_.loaded_bytes) / static_cast<double>(std::max<uint64_t>(1, loading_.total_bytes)),
+      static_cast<unsigned long long>(loading_.total_bytes >> 20), rate / 1e6,
+      static_cast<double>(loading_.total_bytes - std::min(loading_.total_bytes, loading_.loaded_bytes)) / rate);
+}
+
+void Snapshots::slow_down() {
+  sleep_us(options_.key_load_delay_us);
+  if (on_events) on_events();
+}
+
+}  // namespace vitrine

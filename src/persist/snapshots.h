@@ -1,0 +1,111 @@
+// Snapshots: when and where the keyspace becomes a snapshot file, and how one comes back.
+//
+// A file appears under its name only when it is whole and on the disk: it is written as temp-PID.rdb beside it, synced,
+// renamed, and the folder is synced. In the foreground (save), or by a forked child (start_background) whose end comes
+// through the loop. tend() starts what the save points ask for.
+//
+// What other rooms ask: whether writes must be refused (write_refusal), and the figures of INFO persistence.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/child.h"
+#include "io/file.h"
+#include "persist/options.h"
+#include "persist/snapshot_reader.h"
+#include "persist/snapshot_writer.h"
+
+namespace vitrine {
+
+class Snapshots {
+ public:
+  using Outcome = std::expected<void, std::string>;   // an error is a sentence
+  struct Stats {
+    uint64_t saves = 0;
+    int64_t last_save_s = 0;             // Unix time of the last that succeeded, or of the start
+    bool last_background_ok = true;
+    int64_t last_background_duration_s = -1;
+    uint64_t last_cow_bytes = 0, cow_bytes = 0, cow_peak_bytes = 0;
+    int64_t cow_measured_ms = 0;
+    int64_t last_fork_us = 0;
+    uint64_t forks = 0;
+    uint64_t saved_keys = 0, keys_to_save = 0;       // of the one under way
+    int64_t background_start_ms = -1;                // -1: none under way
+    uint64_t loaded_keys = 0, expired_keys = 0;      // by the last load
+  };
+  struct Loading {
+    bool active = false;
+    int64_t start_ms = 0;
+    uint64_t total_bytes = 0, loaded_bytes = 0;
+  };
+
+  Snapshots(EventLoop& loop, Files& files, Keyspace& keyspace, const PersistOptions& options);
+  ~Snapshots();
+
+  const PersistOptions& options() const { return options_; }
+  const Stats& stats() const { return stats_; }
+  const Loading& loading() const { return loading_; }
+  uint64_t changes() const { return keyspace_.stats().changes - saved_changes_; }
+
+  // In the foreground.
+  Outcome save();
+  Outcome start_background();
+  bool background_running() const { return child_ != nullptr; }
+  // With the next tend().
+  void schedule_background() { scheduled_ = true; }
+  bool background_scheduled() const { return scheduled_; }
+  // Ends the one under way or scheduled without a result; false if there is none.
+  bool cancel_background();
+  // About ten times a second.
+  void tend();
+  bool has_save_points() const { return !options_.save_points.empty(); }
+  // The error reply to writes while snapshots fail; empty: none.
+  Bytes write_refusal() const;
+
+  // Reads the file into the keyspace. `replace`: keys that are there already make place, else they are an error.
+  std::expected<SnapshotContent, std::string> load(bool replace);
+  bool file_exists() { return files_.exists(options_.dbfilename); }
+  // Called now and then while a file is read.
+  std::function<void()> on_events;
+  // What is said of each key's use, as the eviction policy needs it.
+  std::function<SnapshotFacts::Access()> access_facts;
+  // A child was started or has ended, or its result changes write_refusal().
+  std::function<void()> on_change;
+
+  // Code of function libraries, as they come and go with the files.
+  std::vector<std::string> functions;
+
+ private:
+  class FileSink;
+  SnapshotFacts facts() const;
+  Outcome write_file(const std::string& temporary, const SnapshotStep& step, size_t keys_in_step);
+  Outcome publish(const std::string& temporary);
+  int run_child(const Child::Tell& tell);
+  void on_report(const ChildReport& report);
+  void on_end(Child::Ending ending, uint64_t changes);
+  void end_background();
+  void tell_progress();
+  void slow_down();
+  static std::string temporary_name(pid_t pid);
+  void changed() {
+    if (on_change) on_change();
+  }
+
+  EventLoop& loop_;
+  Files& files_;
+  Keyspace& keyspace_;
+  const PersistOptions& options_;
+  Stats stats_;
+  Loading loading_;
+  uint64_t saved_changes_ = 0;           // of the keyspace, that the last snapshot holds
+  int64_t last_try_ms_ = 0;
+  std::unique_ptr<Child> child_;
+  pid_t child_pid_ = 0;                  // of the last child
+  bool scheduled_ = false;
+};
+
+}  // namespace vitrine

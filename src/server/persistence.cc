@@ -1,0 +1,94 @@
+// How the node and its data on disk go together: loading at start, the gates, the end.
+#include <csignal>
+
+#include "base/log.h"
+#include "console/debug.h"
+#include "console/info.h"
+#include "persist/commands.h"
+#include "server/node.h"
+
+namespace vitrine {
+
+void Node::wire_persistence() {
+  snapshots_.access_facts = [this] {
+    switch (options_.memory.policy) {
+      case EvictionPolicy::allkeys_lru:
+      case EvictionPolicy::volatile_lru: return SnapshotFacts::Access::idle;
+      case EvictionPolicy::allkeys_lfu:
+      case EvictionPolicy::volatile_lfu: return SnapshotFacts::Access::frequency;
+      default: return SnapshotFacts::Access::none;
+    }
+  };
+  snapshots_.on_events = [this] { serve_while_loading(); };
+  snapshots_.on_change = [this] { follow_persistence(); };
+  for (const char* name : {"save", "stop-writes-on-bgsave-error"})
+    settings_.find(name)->apply([this] { return follow_persistence(), Refusal(); });
+  console_.info().set_section("Persistence", Info::Shown::by_default, [this](InfoText& text) {
+    write_persistence_section(text, snapshots_, loop_.wall_ms());
+  });
+  console_.debug().add("RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+                       "Saves a snapshot, empties the databases and reads the snapshot. MERGE: keys that are there\n"
+                       "make place. NOFLUSH: nothing is emptied. NOSAVE: the file that is there is read.", 0, 3,
+                       [this](Call& c) { debug_reload(c, snapshots_); });
+}
+
+void Node::follow_persistence() {
+  dispatcher_.data_gate.loading = snapshots_.loading().active;
+  dispatcher_.data_gate.write_refusal = snapshots_.write_refusal();
+}
+
+// A turn that takes no time and touches no data.
+void Node::serve_while_loading() {
+  loop_.wait(0);
+  loop_.dispatch_ready();
+  clients_.run_input();
+  loop_.dispatch_timers();
+  loop_.dispatch_posted();
+  clients_.flush_all();
+}
+
+bool Node::load_data() {
+  if (!snapshots_.file_exists()) return true;
+  int64_t start_us = loop_.clock().monotonic_us();
+  keyspace_.set_now(loop_.wall_ms());
+  auto content = snapshots_.load(false);
+  if (!content) {
+    log(LogLevel::warning, "Fatal error loading the DB, check the file and its folder: %s. Exiting.",
+        content.error().c_str());
+    return false;
+  }
+  loop_.refresh();
+  if (!content->written_by.empty())
+    log(LogLevel::notice, "Loading RDB produced by version %s", content->written_by.c_str());
+  if (!content->functions.empty())
+    log(LogLevel::warning, "The snapshot holds %zu function libraries. They cannot run yet; they are kept and saved again.",
+        content->functions.size());
+  log(LogLevel::notice, "Done loading RDB, keys loaded: %llu, keys expired: %llu, empty keys skipped: %llu.",
+      static_cast<unsigned long long>(content->keys), static_cast<unsigned long long>(content->expired),
+      static_cast<unsigned long long>(content->empty));
+  log(LogLevel::notice, "DB loaded from disk: %.3f seconds",
+      static_cast<double>(loop_.clock().monotonic_us() - start_us) / 1e6);
+  return true;
+}
+
+bool Node::shut_down(const Farewell& how) {
+  log(LogLevel::warning, "User requested shutdown...");
+  snapshots_.cancel_background();
+  if (how.save || (!how.nosave && snapshots_.has_save_points())) {
+    log(LogLevel::notice, "Saving the final RDB snapshot before exiting.");
+    if (auto saved = snapshots_.save(); !saved) {
+      log(LogLevel::warning, "Error trying to save the DB, can't exit.");
+      if (!how.force) return false;
+      log(LogLevel::warning, "Ending all the same, as was asked for.");
+    }
+  }
+  stop();
+  return true;
+}
+
+bool Node::shut_down_by(int signal) {
+  int ways = signal == SIGINT ? options_.process.shutdown_on_sigint : options_.process.shutdown_on_sigterm;
+  return shut_down({bool(ways & kShutdownSave), bool(ways & kShutdownNoSave), bool(ways & kShutdownForce)});
+}
+
+}  // namespace vitrine

@@ -90,8 +90,8 @@ class Dispatcher {
     std::function<bool()> make_room;
   };
   MemoryGate memory_gate;
-  // What the state of the data on disk refuses: everything but what says it may run then (loading), or writes (with this
-  // error). Both free: false and empty.
+  // What the state of the data on disk refuses: everything but what says it may run then (loading), or writes (with
+  // this error). Both free: false and empty.
   struct DataGate {
     bool loading = false;
     Bytes write_refusal;

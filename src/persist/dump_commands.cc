@@ -62,8 +62,9 @@ Value read_payload(Bytes body, int version, const TypeContext& context) {
   RdbInput in(body, version);
   uint8_t type = in.byte();
   Value value = load_value(type, in, context);
-  bool whole = value && !in.failed() && in.at_end();
-  return whole && (type_ops(value->type).length(*value) > 0 || value->type == Type::stream) ? std::move(value) : Value();
+  if (!value || in.failed() || !in.at_end()) return {};
+  bool empty = type_ops(value->type).length(*value) == 0 && value->type != Type::stream;
+  return empty ? Value() : std::move(value);
 }
 
 void restore(Call& c, const Snapshots& snapshots) {

@@ -49,7 +49,7 @@ class Reader {
 
   bool read_head() {
     Bytes magic = in_.raw(9);
-    if (in_.failed()) return in_.fail("the file is too short for a snapshot");
+    if (in_.failed()) return false;
     content_.valkey = magic.starts_with("VALKEY");
     if (!content_.valkey && !magic.starts_with("REDIS"))
       return in_.fail("this is no snapshot: it does not begin with REDIS or VALKEY");

@@ -174,7 +174,8 @@ void Snapshots::on_end(Child::Ending ending, uint64_t changes) {
   std::unique_ptr<Child> ended = std::move(child_);
   std::string temporary = temporary_name(child_pid_);
   Outcome result;
-  if (ending.signal) result = std::unexpected("Background saving terminated by signal " + std::to_string(ending.signal));
+  if (ending.signal)
+    result = std::unexpected("Background saving terminated by signal " + std::to_string(ending.signal));
   else if (ending.status) result = std::unexpected("Background saving error");
   else result = publish(temporary);
   stats_.last_background_ok = result.has_value();
@@ -298,11 +299,10 @@ std::expected<SnapshotContent, std::string> Snapshots::load(bool replace) {
 
 void Snapshots::tell_progress() {
   double seconds = static_cast<double>(loop_.wall_ms() - loading_.start_ms) / 1000;
-  double rate = static_cast<double>(loading_.loaded_bytes) / std::max(seconds, 0.001);
-  log(LogLevel::notice, "Loading %s: %.0f%% of %llu MB, %.0f MB/s, %.0f s left", options_.dbfilename.c_str(),
-      100.0 * static_cast<double>(loading_.loaded_bytes) / static_cast<double>(std::max<uint64_t>(1, loading_.total_bytes)),
-      static_cast<unsigned long long>(loading_.total_bytes >> 20), rate / 1e6,
-      static_cast<double>(loading_.total_bytes - std::min(loading_.total_bytes, loading_.loaded_bytes)) / rate);
+  double rate = std::max(1.0, static_cast<double>(loading_.loaded_bytes)) / std::max(seconds, 0.001);
+  double done = static_cast<double>(loading_.loaded_bytes), total = static_cast<double>(loading_.total_bytes);
+  log(LogLevel::notice, "Loading %s: %.0f%% of %.0f MB, %.0f MB/s, %.0f s left", options_.dbfilename.c_str(),
+      100 * done / std::max(total, 1.0), total / 1e6, rate / 1e6, std::max(0.0, total - done) / rate);
 }
 
 void Snapshots::slow_down() {

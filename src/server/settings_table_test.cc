@@ -9,6 +9,7 @@
 #include "engine/client_options.h"
 #include "engine/observe_options.h"
 #include "io/network_options.h"
+#include "persist/options.h"
 #include "server/later_options.h"
 #include "server/process_options.h"
 #include "store/memory_options.h"
@@ -305,7 +306,7 @@ struct Table {
 class SettingsTableTest : public testing::Test, public Table {};
 
 TEST_F(SettingsTableTest, EveryNameWithItsDefault) {
-  std::set<std::string> expected = {"dir"};
+  std::set<std::string> expected = {"dir", "rdb-version"};
   Bytes rest = kExpected.substr(1);
   while (!rest.empty()) {
     Bytes line = rest.substr(0, rest.find('\n'));

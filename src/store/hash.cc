@@ -348,6 +348,7 @@ struct HashOps {
 
 const TypeOps kHashOps = {
     "hash", HashOps::destroy, HashOps::clone, HashOps::encoding_name, HashOps::length, HashOps::memory_of,
-    HashOps::free_effort, HashOps::digest, false, hash_rdb_type, save_hash, load_hash, HashOps::earliest_expiry, HashOps::remove_expired};
+    HashOps::free_effort, HashOps::digest, false, hash_rdb_type, save_hash, load_hash,
+    HashOps::earliest_expiry, HashOps::remove_expired};
 
 }  // namespace vitrine

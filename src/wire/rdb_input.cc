@@ -20,7 +20,8 @@ constexpr uint64_t kLongestString = uint64_t{4} << 30;
 }  // namespace
 
 RdbInput::RdbInput(Bytes memory, int version)
-    : version_(version), start_(memory.data()), at_(start_), end_(start_ + memory.size()), summed_(start_) {}
+    : version_(version), with_checksum_(true), start_(memory.data()), at_(start_), end_(start_ + memory.size()),
+      summed_(start_) {}
 
 RdbInput::RdbInput(Source& source, bool checksum)
     : source_(&source), version_(0), with_checksum_(checksum), start_(nullptr), at_(nullptr), end_(nullptr),

@@ -1,7 +1,7 @@
 // RdbOutput: builds snapshot bytes (wire/rdb_format.h), in memory or towards a sink.
 //
-// With a sink, bytes leave in pieces of about kPiece; the checksum runs over each piece as it leaves. Errors of the sink
-// are latched: from then on bytes are thrown away, and ok() tells.
+// With a sink, bytes leave in pieces of about kPiece; the checksum runs over each piece as it leaves. Errors of the
+// sink are latched: from then on bytes are thrown away, and ok() tells.
 #pragma once
 
 #include <cstring>

@@ -79,7 +79,9 @@ TEST(Rdb, StringsAndLengthsComeBackThroughMemoryAndStreams) {
       Bytes now = in->string();
       ASSERT_EQ(now, texts[i]);
       ASSERT_EQ(in->length(), lengths[i]);
-      if (i > 0) ASSERT_EQ(before, texts[i - 1]) << "a string must outlive the next one";
+      if (i > 0) {
+        ASSERT_EQ(before, texts[i - 1]) << "a string must outlive the next one";
+      }
       before = now;
     }
     EXPECT_EQ(in->raw(2 << 20), std::string(2 << 20, 'r'));

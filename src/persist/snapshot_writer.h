@@ -27,8 +27,8 @@ constexpr size_t kKeysInStep = 1024;
 // The oldest version that can hold the data.
 int least_snapshot_version(const Keyspace& keyspace);
 
-// Everything but keys whose time has come, to the end with its checksum. The result is nothing, or why it failed: "" for
-// an error of the sink, which is the sink's to tell.
+// Everything but keys whose time has come, to the end with its checksum. The result is nothing, or why it failed: ""
+// for an error of the sink, which is the sink's to tell.
 std::expected<void, std::string> write_snapshot(const Keyspace& keyspace, const SnapshotFacts& facts,
                                                 RdbOutput::Sink& sink, const SnapshotStep& step = {},
                                                 size_t keys_in_step = kKeysInStep);

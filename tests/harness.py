@@ -13,6 +13,7 @@ Verbatim for what Python has no type for.
 import ctypes
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -456,3 +457,35 @@ class Vitrine(Server):
 def peer(name, *settings, **kw):
     """A server by name: 'vitrine' or 'oracle'."""
     return {'vitrine': Vitrine, 'oracle': Oracle}[name](*settings, **kw)
+
+# ---- what tests of the process share ----------------------------------------------------------------------------
+
+def run_once(name, args, stdin='', cwd=None):
+    """Runs a server with these arguments to its end: (status, output)."""
+    program, argv = peer(name, wait=False).argv()
+    done = subprocess.run(argv + args, executable=program, input=stdin, capture_output=True, text=True, timeout=20,
+                          cwd=cwd)
+    return done.returncode, done.stdout + done.stderr
+
+
+def eventually(what, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, 'waited in vain'
+        time.sleep(0.01)
+
+
+def reachable(port, host='127.0.0.1'):
+    try:
+        with Client(port, host=host, timeout=1) as c:
+            return c.call('PING') is not None
+    except (OSError, Closed):
+        return False
+
+
+def config(client, name):
+    return client.ok('CONFIG', 'GET', name)[1].decode()
+
+
+def info(client, field, section='everything'):
+    return re.search(rf'^{field}:([^\r]*)', client.ok('INFO', section).decode(), re.M)[1]

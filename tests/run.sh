@@ -54,6 +54,7 @@ else
   skip ioredis "npm is not installed"
 fi
 [ $peer = oracle ] || part console $pytest tests/console_test.py
+part server $pytest tests/server_test.py tests/settings_test.py $slow
 part abuse $pytest tests/abuse_test.py $slow
 
 echo "tests/run.sh $mode against $peer, $(( $(date +%s) - start )) s:${names:+ failed:$names}"

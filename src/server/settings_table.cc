@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "engine/client_options.h"
+#include "engine/command_table.h"
 #include "engine/observe_options.h"
 #include "io/network_options.h"
 #include "server/process_options.h"
@@ -67,6 +68,16 @@ Refusal check_shutdown_ways(int ways) {
   return both ? "shutdown options SAVE and NOSAVE can't be used simultaneously" : "";
 }
 
+// Whether a command is called so behind the lines read so far.
+bool is_command(const ProcessOptions& o, const std::string& name) {
+  bool is = find_command_info(to_lower(name)) && name.find('|') == std::string::npos;
+  for (const auto& [from, to] : o.renamed_commands) {
+    if (equals_ignoring_case(from, name)) is = false;
+    if (equals_ignoring_case(to, name)) is = true;
+  }
+  return is;
+}
+
 }  // namespace
 
 void register_network_settings(Settings& settings, NetworkOptions& o) {
@@ -83,7 +94,7 @@ void register_network_settings(Settings& settings, NetworkOptions& o) {
   settings.integer("maxclients", &o.max_clients, 1, UINT_MAX);
   settings.boolean("protected-mode", &o.protected_mode);
   settings.integer("socket-mark-id", &o.socket_mark, 0, UINT_MAX).immutable();
-  settings.text("bind-source-addr", &o.bind_source_address);
+  settings.text("bind-source-addr", &o.bind_source_address).not_acting();
   settings.integer("max-new-connections-per-cycle", &o.new_connections_per_turn, 1, 1000);
   settings.boolean("mptcp", &o.multipath_tcp).immutable();
 }
@@ -123,7 +134,7 @@ void register_encoding_settings(Settings& settings, EncodingLimits& o) {
   constexpr size_t kMost = INT64_MAX;
   settings.integer("list-max-listpack-size", &o.list_max_listpack_size, INT_MIN, INT_MAX)
       .alias("list-max-ziplist-size");
-  settings.integer("list-compress-depth", &o.list_compress_depth, 0, INT_MAX);
+  settings.integer("list-compress-depth", &o.list_compress_depth, 0, INT_MAX).not_acting();
   settings.integer("hash-max-listpack-entries", &o.hash_max_listpack_entries, 0, kMost)
       .alias("hash-max-ziplist-entries");
   settings.memory("hash-max-listpack-value", &o.hash_max_listpack_value, 0, kMost).alias("hash-max-ziplist-value");
@@ -133,9 +144,9 @@ void register_encoding_settings(Settings& settings, EncodingLimits& o) {
   settings.integer("zset-max-listpack-entries", &o.zset_max_listpack_entries, 0, kMost)
       .alias("zset-max-ziplist-entries");
   settings.memory("zset-max-listpack-value", &o.zset_max_listpack_value, 0, kMost).alias("zset-max-ziplist-value");
-  settings.memory("hll-sparse-max-bytes", &o.hll_sparse_max_bytes, 0, kMost);
-  settings.memory("stream-node-max-bytes", &o.stream_node_max_bytes, 0, kMost);
-  settings.integer("stream-node-max-entries", &o.stream_node_max_entries, 0, INT64_MAX);
+  settings.memory("hll-sparse-max-bytes", &o.hll_sparse_max_bytes, 0, kMost).not_acting();
+  settings.memory("stream-node-max-bytes", &o.stream_node_max_bytes, 0, kMost).not_acting();
+  settings.integer("stream-node-max-entries", &o.stream_node_max_entries, 0, INT64_MAX).not_acting();
   // Of former days: the list encodings of Redis 3.
   settings.obsolete("list-max-ziplist-entries");
   settings.obsolete("list-max-ziplist-value");
@@ -152,7 +163,7 @@ void register_observe_settings(Settings& settings, ObserveOptions& o) {
   settings.integer("latency-monitor-threshold", &o.latency_monitor_threshold_ms, 0, INT64_MAX);
   settings.boolean("latency-tracking", &o.latency_tracking);
   settings.custom("latency-tracking-info-percentiles", percentiles_codec(&o.latency_percentiles)).multi();
-  settings.custom("notify-keyspace-events", notify_events_codec(&o.notify_events));
+  settings.custom("notify-keyspace-events", notify_events_codec(&o.notify_events)).not_acting();
 }
 
 void register_log_settings(Settings& settings, LogOptions& o) {
@@ -184,12 +195,12 @@ void register_process_settings(Settings& settings, ProcessOptions& o) {
   settings.boolean("dynamic-hz", &o.dynamic_hz);
   settings.boolean("crash-memcheck-enabled", &o.crash_memcheck_enabled);
   settings.enumeration("enable-debug-command", &o.debug_command, kAllowances).immutable();
-  settings.enumeration("enable-module-command", &o.module_command, kAllowances).immutable();
+  settings.enumeration("enable-module-command", &o.module_command, kAllowances).immutable().not_acting();
   settings.enumeration("enable-protected-configs", &o.protected_configs, kAllowances).immutable();
   settings.guard_with(&o.protected_configs);
   settings.enumeration("oom-score-adj", &o.oom_score_adjust, kOomScoreAdjust);
   settings.custom("oom-score-adj-values", oom_values_codec(&o.oom_score_values)).multi();
-  settings.integer("shutdown-timeout", &o.shutdown_timeout_s, 0, INT_MAX);
+  settings.integer("shutdown-timeout", &o.shutdown_timeout_s, 0, INT_MAX).not_acting();
   settings.enumeration_flags("shutdown-on-sigint", &o.shutdown_on_sigint, kShutdownWays).validate([&o] {
     return check_shutdown_ways(o.shutdown_on_sigint);
   });
@@ -201,14 +212,18 @@ void register_process_settings(Settings& settings, ProcessOptions& o) {
   settings.text("locale-collate", &o.locale_collate);
   settings.text("server-cpulist", &o.server_cpus).alias("server_cpulist").immutable();
   settings.text("bio-cpulist", &o.background_cpus).alias("bio_cpulist").immutable();
-  settings.text("aof-rewrite-cpulist", &o.aof_rewrite_cpus).alias("aof_rewrite_cpulist").immutable();
-  settings.text("bgsave-cpulist", &o.save_cpus).alias("bgsave_cpulist").immutable();
+  settings.text("aof-rewrite-cpulist", &o.aof_rewrite_cpus).alias("aof_rewrite_cpulist").immutable().not_acting();
+  settings.text("bgsave-cpulist", &o.save_cpus).alias("bgsave_cpulist").immutable().not_acting();
   settings.text("hash-seed", &o.hash_seed).immutable();
   settings.text("availability-zone", &o.availability_zone);
   settings.boolean("extended-redis-compatibility", &o.extended_redis_compatibility);
-  settings.integer("busy-reply-threshold", &o.busy_reply_threshold_ms, 0, INT64_MAX).alias("lua-time-limit");
+  settings.integer("busy-reply-threshold", &o.busy_reply_threshold_ms, 0, INT64_MAX)
+      .alias("lua-time-limit")
+      .not_acting();
   settings.directive("rename-command", [&o](std::span<const std::string> words) -> Refusal {
     if (words.size() != 2) return "Bad directive or wrong number of arguments";
+    if (!is_command(o, words[0])) return "No such command in rename-command";
+    if (!words[1].empty() && is_command(o, words[1])) return "Target command name already exists";
     o.renamed_commands.emplace_back(words[0], words[1]);
     return {};
   });

@@ -370,7 +370,7 @@ TEST_F(SettingsTableTest, SpecialForms) {
 
 TEST_F(SettingsTableTest, Lines) {
   EXPECT_EQ(load("save 900 1\nsave 300 10\nslaveof a 99999\n"), "Invalid master port");
-  EXPECT_EQ(load("save 900 1\nsave 300 10\nslaveof a 99\nuser bob on +@all\nrename-command a \"\"\n"
+  EXPECT_EQ(load("save 900 1\nsave 300 10\nslaveof a 99\nuser bob on +@all\nrename-command GET \"\"\n"
                  "client-output-buffer-limit replica 256mb 64mb 60\nlist-max-ziplist-value 5\n"),
             "");
   EXPECT_EQ(get("save"), "900 1 300 10");

@@ -1,6 +1,9 @@
 #include "server/start.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <climits>
+#include <clocale>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +14,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "engine/session_words.h"
+#include "io/fd.h"
 #include "io/process.h"
 #include "io/random.h"
 #include "server/settings_table.h"
@@ -77,24 +81,29 @@ std::string absolute_path(const char* path) {
 
 std::expected<void, std::string> read_configuration(int argc, char** argv, Settings& settings, NodeOptions& options) {
   std::string text, file;
-  int next = 1;
+  // A file that cannot be read is told in the log, a line that is wrong on standard error.
   auto fail = [](const ConfigError& error) {
-    return std::unexpected(fatal_config_text(error, kRedisVersion));
+    if (error.number > 0) return std::unexpected(fatal_config_text(error, kRedisVersion));
+    log(LogLevel::warning, "%s", error.reason.c_str());
+    return std::unexpected(std::string());
   };
-  if (argc > 1 && Bytes(argv[1]) == "-") {
-    text = read_standard_input();
-    next = 2;
-  } else if (argc > 1 && std::strncmp(argv[1], "--", 2) != 0) {
-    file = argv[1];
+  auto words = std::span<const char* const>(argv + 1, static_cast<size_t>(std::max(argc, 1) - 1));
+  if (!words.empty() && words.front()[0] != '-') {
+    file = words.front();
     auto content = read_whole_file(file);
     if (!content)
-      return std::unexpected("Fatal error, can't open config file '" + absolute_path(argv[1]) +
-                             "': " + content.error() + "\n");
+      return fail({file, 0, "", "Fatal error, can't open config file '" + absolute_path(words.front()) +
+                                    "': " + content.error()});
     text = std::move(*content);
-    options.config_file = absolute_path(argv[1]);
-    next = 2;
+    options.config_file = absolute_path(words.front());
+    words = words.subspan(1);
   }
-  text += config_from_arguments(std::span<const char* const>(argv + next, static_cast<size_t>(argc - next)));
+  bool dash_first = !words.empty() && Bytes(words.front()) == "-";
+  bool dash_last = words.size() > 1 && Bytes(words.back()) == "-";
+  if (dash_first) words = words.subspan(1);
+  if (dash_last) words = words.first(words.size() - 1);
+  if (dash_first || dash_last) text += '\n' + read_standard_input();
+  text += config_from_arguments(words);
   auto lines = parse_config_with_includes(text, file);
   if (!lines) return fail(lines.error());
   auto loaded = settings.load(*lines);
@@ -104,38 +113,56 @@ std::expected<void, std::string> read_configuration(int argc, char** argv, Setti
 
 namespace {
 
-void prepare_process(NodeOptions& options, bool supervised) {
+void prepare_process(NodeOptions& options) {
   const ProcessOptions& p = options.process;
   uint64_t seed = random_seed();
   hash_seed = p.hash_seed.empty() ? seed : hash_bytes(p.hash_seed);
   if (p.disable_transparent_huge_pages) process::disable_transparent_huge_pages();
   if (auto pinned = process::set_cpu_affinity(p.server_cpus); !pinned)
     log(LogLevel::warning, "server-cpulist: %s", pinned.error().c_str());
-  if (p.oom_score_adjust != OomScoreAdjust::no) {
-    int base = p.oom_score_adjust == OomScoreAdjust::relative ? process::oom_score_adj().value_or(0) : 0;
-    auto adjusted = process::set_oom_score_adj(base + p.oom_score_values[0]);
-    if (!adjusted) log(LogLevel::warning, "oom-score-adj: %s", adjusted.error().c_str());
-  }
   auto files = process::adjust_open_files(static_cast<int>(options.network.max_clients));
   for (const auto& line : files.lines)
     log(line.is_warning ? LogLevel::warning : LogLevel::notice, "%s", line.text.c_str());
   if (files.maxclients > 0) options.network.max_clients = static_cast<uint32_t>(files.maxclients);
-  std::string pidfile = p.pidfile.empty() && p.daemonize && !supervised ? "/var/run/redis.pid" : p.pidfile;
-  options.process.pidfile = pidfile;
-  if (pidfile.empty()) return;
-  if (auto written = process::write_pidfile(pidfile); !written)
+}
+
+// Behind the opening of the port: a second server that finds it taken must leave the first one's file alone.
+void leave_pidfile(ProcessOptions& p, bool supervised) {
+  if (p.pidfile.empty() && p.daemonize && !supervised) p.pidfile = "/var/run/redis.pid";
+  if (p.pidfile.empty()) return;
+  if (auto written = process::write_pidfile(p.pidfile); !written)
     log(LogLevel::warning, "Failed to write PID file: %s", written.error().c_str());
 }
 
-void announce_start(const NodeOptions& options, bool configured) {
+void announce_start(bool configured) {
   log(LogLevel::notice, "oO0OoO0OoO0Oo Vitrine is starting oO0OoO0OoO0Oo");
   log(LogLevel::notice, "Vitrine version=%s, redis dialect=%s, bits=64, pid=%d, just started",
       std::string(kVitrineVersion).c_str(), std::string(kRedisVersion).c_str(), getpid());
   if (configured) log(LogLevel::notice, "Configuration loaded");
   else log(LogLevel::notice, "Warning: no config file specified, using the default config.");
-  log(LogLevel::notice, "Running mode=standalone, port=%d.", options.network.port);
-  log(LogLevel::notice, " PID: %d", getpid());
-  log(LogLevel::notice, "Server initialized");
+}
+
+// A look at the server for people, where a log goes to one's screen or was asked to have it.
+void show_logo(const NodeOptions& options) {
+  const LogOptions& o = the_log().options;
+  bool on_screen = o.file.empty() && !o.syslog_enabled && isatty(STDOUT_FILENO);
+  if (!options.process.always_show_logo && !on_screen) {
+    log(LogLevel::notice, "Running mode=standalone, port=%d.", options.network.port);
+    return;
+  }
+  char text[512];
+  int n = std::snprintf(text, sizeof text,
+                        "\n   ._________.\n   |\\       /|     Vitrine %s\n   | \\_____/ |     Port: %d\n"
+                        "   | |#:::#| |     PID: %d\n   |_|_____|_|\n\n",
+                        kVitrineVersion.data(), options.network.port, getpid());
+  the_log().write_raw(Bytes(text, static_cast<size_t>(n)));
+}
+
+// What the configuration asks of rooms that are not built yet, so that nobody relies on it. Empty asks for nothing.
+void warn_of_idle_settings(const Settings& settings) {
+  for (const auto& row : settings.rows())
+    if (!row->is_acting() && !row->is_default() && !row->format().empty())
+      log(LogLevel::warning, "The setting '%s' does not act yet in this version.", row->name().c_str());
 }
 
 void set_title(process::Title& title, const NodeOptions& options, Node& node) {
@@ -155,6 +182,35 @@ void set_title(process::Title& title, const NodeOptions& options, Node& node) {
   title.set(text);
 }
 
+// oom-score-adj: how willingly the kernel ends this process when memory is short.
+Refusal adjust_oom_score(const ProcessOptions& p, int score_at_start) {
+  bool none = p.oom_score_adjust == OomScoreAdjust::no;
+  if (none && process::oom_score_adj().value_or(score_at_start) == score_at_start) return {};
+  int base = p.oom_score_adjust == OomScoreAdjust::absolute ? 0 : score_at_start;
+  auto adjusted = process::set_oom_score_adj(none ? score_at_start : base + p.oom_score_values[0]);
+  if (adjusted) return {};
+  log(LogLevel::warning, "Unable to write oom_score_adj: %s", adjusted.error().c_str());
+  return "Failed to set current oom_score_adj. Check server logs.";
+}
+
+Refusal set_collation(const std::string& name) {
+  return std::setlocale(LC_COLLATE, name.c_str()) ? "" : "Invalid locale name";
+}
+
+// Everything named outlives the last CONFIG SET.
+void follow_process_settings(Settings& settings, NodeOptions& options, process::Title& title, Node& node,
+                             int score_at_start) {
+  settings.find("proc-title-template")->apply([&] {
+    set_title(title, options, node);
+    return Refusal();
+  });
+  settings.find("locale-collate")->apply([&options] { return set_collation(options.process.locale_collate); });
+  for (const char* name : {"oom-score-adj", "oom-score-adj-values"})
+    settings.find(name)->apply([&options, score_at_start] {
+      return adjust_oom_score(options.process, score_at_start);
+    });
+}
+
 process::Supervised wanted_supervision(Supervision s) {
   switch (s) {
     case Supervision::automatic: return process::Supervised::automatic;
@@ -167,6 +223,10 @@ process::Supervised wanted_supervision(Supervision s) {
 }  // namespace
 
 int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
+  if (const std::string& file = the_log().options.file; !file.empty()) {
+    Fd opened(open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
+    if (!opened) return std::fprintf(stderr, "Can't open the log file: %s\n", std::strerror(errno)), 1;
+  }
   auto supervision = process::join_supervisor(wanted_supervision(options.process.supervised));
   bool supervised = supervision.by != process::Supervised::no;
   if (!supervision.problem.empty()) log(LogLevel::warning, "%s", supervision.problem.c_str());
@@ -174,26 +234,38 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
     if (auto left = process::daemonize(); !left) log(LogLevel::warning, "daemonize: %s", left.error().c_str());
   process::Title title(argc, argv);
   the_log().open_syslog();
-  prepare_process(options, supervised);
+  announce_start(argc > 1);
+  warn_of_idle_settings(settings);
+  prepare_process(options);
+  int oom_score = process::oom_score_adj().value_or(0);
+  adjust_oom_score(options.process, oom_score);
+  if (Refusal refusal = set_collation(options.process.locale_collate); !refusal.empty()) {
+    log(LogLevel::warning, "locale-collate: %s", refusal.c_str());
+    return 1;
+  }
   SystemClock clock;
   int status = 0;
   {
     Node node(options, settings, clock);
     the_log().role = 'M';
     node.console().report_crashes(the_log().options.crash_log_enabled);
-    announce_start(options, !options.config_file.empty() || argc > 1);
+    show_logo(options);
+    log(LogLevel::notice, "Server initialized");
     if (auto listening = node.clients().listen(); !listening) {
       log(LogLevel::warning, "%s", listening.error().c_str());
       return 1;
     }
+    leave_pidfile(options.process, supervised);
     set_title(title, options, node);
+    follow_process_settings(settings, options, title, node, oom_score);
     for (const std::string& warning : process::machine_warnings()) log(LogLevel::warning, "%s", warning.c_str());
     process::Signals signals(node.loop(), [&](int signal) {
       log(LogLevel::warning, "Received %s scheduling shutdown...", signal == SIGINT ? "SIGINT" : "SIGTERM");
       if (!node.shut_down_by(signal)) signals.forget_request();
     });
     if (!node.load_data()) return 1;
-    log(LogLevel::notice, "Ready to accept connections tcp");
+    for (const std::string& kind : node.clients().listening_kinds())
+      log(LogLevel::notice, "Ready to accept connections %s", kind.c_str());
     if (supervision.by == process::Supervised::systemd) process::notify_systemd("STATUS=Ready\nREADY=1\n");
     node.run();
     if (supervision.by == process::Supervised::systemd) process::notify_systemd("STOPPING=1\n");

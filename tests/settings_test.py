@@ -1,0 +1,343 @@
+"""The settings: the configuration's grammar and its errors, CONFIG, and that each says the truth about itself.
+VITRINE_PEER=oracle runs the same against Redis 7.0.15."""
+
+import os
+import pathlib
+import re
+import signal
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import harness                                                    # noqa: E402
+from harness import Client, Error, config, eventually, info, reachable    # noqa: E402
+
+PEER = os.environ.get('VITRINE_PEER', 'vitrine')
+ORACLE = PEER == 'oracle'
+FACTS = pathlib.Path(os.environ.get('VITRINE_FACTS', HERE.parent.parent / 'shared/facts'))
+ours = pytest.mark.skipif(ORACLE, reason='newer than Redis 7.0, or our own')
+
+
+def start(*settings, **kw):
+    return harness.peer(PEER, *settings, **kw)
+
+
+def once(args, peer=PEER, **kw):
+    return harness.run_once(peer, args, **kw)
+
+
+def write(path, text):
+    path.write_text(text)
+    return str(path)
+
+
+# ---- grammar ----------------------------------------------------------------------------------------------------
+
+def test_grammar(tmp_path):
+    write(tmp_path / 'inner.conf', 'HZ 40\n')
+    write(tmp_path / 'x1.conf', 'maxmemory-samples 7\n')
+    write(tmp_path / 'x2.conf', 'lfu-decay-time 3\n')
+    conf = write(tmp_path / 'a.conf', f'''# a comment
+   \t
+MAXMEMORY 1gb\r
+  maxmemory-policy   'allkeys-lru'
+requirepass "a\\x41 \\"b\\"\\n"
+include {tmp_path}/inner.conf
+include {tmp_path}/x*.conf
+client-query-buffer-limit 2G
+proto-max-bulk-len 3m
+slave-priority 12
+hash-max-ziplist-entries 99
+client-output-buffer-limit slave 1mb 2kb 3
+client-output-buffer-limit normal 5k 6b 7
+oom-score-adj-values 1 2 3
+set-proc-title yes
+save 10 20
+save 30 40 50 60
+''')
+    with start(config_file=conf) as s:
+        with s.client() as c:
+            assert c.ok('AUTH', 'aA "b"\n') == b'OK'
+            want = {'maxmemory': str(1 << 30), 'maxmemory-policy': 'allkeys-lru', 'hz': '40', 'maxmemory-samples': '7',
+                    'lfu-decay-time': '3', 'client-query-buffer-limit': '2000000000', 'replica-priority': '12',
+                    'proto-max-bulk-len': '3000000', 'hash-max-listpack-entries': '99',
+                    'client-output-buffer-limit': 'normal 5000 6 7 slave 1048576 2048 3 '
+                                                  'pubsub 33554432 8388608 60', 'oom-score-adj-values': '1 2 3'}
+            assert {name: config(c, name) for name in want} == want
+
+
+BAD_CONFIGS = [
+    'nosuch 1', 'port', 'port 1 2', 'port abc', 'port 70000', 'port -1', 'port 1.5', 'hz "5', "dir 'a'b", 'timeout -1',
+    'daemonize maybe', 'maxmemory 5q', 'maxmemory -5', 'maxmemory', 'maxmemory-policy nosuch', 'loglevel loud',
+    'syslog-facility nosuch', 'supervised perhaps', 'databases 0', 'tcp-keepalive x', 'maxclients 0', 'save 1',
+    'save a b', 'save 1 2 3', 'client-output-buffer-limit normal 1 2', 'client-output-buffer-limit nosuch 1 2 3',
+    'client-output-buffer-limit normal a 2 3', 'unixsocketperm 999', 'unixsocketperm 1000', 'rename-command GET',
+    'rename-command NOSUCH x', 'rename-command GET SET', 'include /nosuch/file', 'notify-keyspace-events Q!',
+    'oom-score-adj-values 1 2', 'oom-score-adj-values 1 2 5000', 'maxmemory-clients x', 'lfu-log-factor -1',
+    'dir /nosuch/dir', 'list-compress-depth -1', 'proto-max-bulk-len 1', 'client-query-buffer-limit 1',
+    'active-expire-effort 11', 'latency-tracking-info-percentiles 101', 'proc-title-template "{nosuch}"',
+    'hash-max-listpack-entries -1', 'maxmemory-samples 0', 'enable-debug-command maybe', 'appendfsync sometimes',
+    'sentinel monitor x', 'loadmodule /nosuch.so', 'replicaof x', 'replicaof x y', 'slaveof 1.2.3.4 99999',
+    'shutdown-on-sigterm save nosave', 'logfile', 'maxmemory 1gb 2gb', 'appendfilename a/b', 'dbfilename a/b',
+    'bind ' + ' '.join(['1.1.1.1'] * 17), 'server_cpulist', 'user', '\tport\t x',
+    'rename-command GET X\nrename-command GET Y', 'rename-command GET X\nrename-command SET x',
+]
+
+
+@pytest.mark.skipif(ORACLE or not harness.Oracle.present(), reason='compares with the oracle')
+def test_bad_configurations_are_refused_in_the_same_words(tmp_path):
+    def outcome(peer, text):
+        conf = write(tmp_path / f'{peer}.conf', f'# one\nport {port}\nsave ""\n{text}\ntcp-keepalive nonsense\n')
+        status, out = once([conf], peer)
+        out = re.sub(r'FATAL CONFIG FILE ERROR \(.*?\)', 'FATAL', out).replace(f'{peer}.conf', 'conf')
+        return status, re.sub(r'(?m)^\d+:[MC] .{20,30} # ', 'log: ', out).replace(', nothing\n', '\n')
+    port, different = harness.free_port(), []
+    for text in BAD_CONFIGS:
+        want, have = outcome('oracle', text), outcome('vitrine', text)
+        if want != have:
+            different.append(f'{text!r}:\n  oracle  {want}\n  vitrine {have}')
+    assert not different, f'{len(different)} of {len(BAD_CONFIGS)}:\n' + '\n'.join(different)
+
+
+BAD_ARGUMENTS = [['--nosuch', '1'], ['--port', 'abc'], ['--port'], ['/nosuch/file.conf'], ['--hz', '1', '2'],
+                 ['--save', '1', '--hz', '5'], ['--hz', '5', '--maxmemory', '5q'], ['nosuch']]
+
+
+@pytest.mark.skipif(ORACLE or not harness.Oracle.present(), reason='compares with the oracle')
+@pytest.mark.parametrize('args', BAD_ARGUMENTS, ids=' '.join)
+def test_bad_arguments_are_refused_in_the_same_words(args, tmp_path):
+    def outcome(peer):
+        status, out = once(args, peer, cwd=tmp_path)
+        lines = [line for line in out.splitlines() if not re.match(r'\d+:[A-Z] ', line)]
+        return status, re.sub(r'FATAL CONFIG FILE ERROR \(.*?\)', 'FATAL', '\n'.join(lines))
+    want, have = outcome('oracle'), outcome('vitrine')
+    assert have[0] == want[0] == 1
+    assert have[1] == want[1] or not want[1]
+
+
+# What the packages of distributions ship in /etc, in the order they ship it.
+STOCK = '''bind 127.0.0.1 -::1
+protected-mode yes
+port 6379
+tcp-backlog 511
+timeout 0
+tcp-keepalive 300
+daemonize yes
+pidfile /run/redis/redis-server.pid
+loglevel notice
+logfile /var/log/redis/redis-server.log
+databases 16
+always-show-logo no
+set-proc-title yes
+proc-title-template "{title} {listen-addr} {server-mode}"
+stop-writes-on-bgsave-error yes
+rdbcompression yes
+rdbchecksum yes
+dbfilename dump.rdb
+rdb-del-sync-files no
+dir /var/lib/redis
+replica-serve-stale-data yes
+replica-read-only yes
+repl-diskless-sync yes
+repl-diskless-sync-delay 5
+repl-diskless-sync-max-replicas 0
+repl-diskless-load disabled
+repl-disable-tcp-nodelay no
+replica-priority 100
+acllog-max-len 128
+lazyfree-lazy-eviction no
+lazyfree-lazy-expire no
+lazyfree-lazy-server-del no
+replica-lazy-flush no
+lazyfree-lazy-user-del no
+lazyfree-lazy-user-flush no
+oom-score-adj no
+oom-score-adj-values 0 200 800
+disable-thp yes
+appendonly no
+appendfilename "appendonly.aof"
+appenddirname "appendonlydir"
+appendfsync everysec
+no-appendfsync-on-rewrite no
+auto-aof-rewrite-percentage 100
+auto-aof-rewrite-min-size 64mb
+aof-load-truncated yes
+aof-use-rdb-preamble yes
+aof-timestamp-enabled no
+slowlog-log-slower-than 10000
+slowlog-max-len 128
+latency-monitor-threshold 0
+notify-keyspace-events ""
+hash-max-listpack-entries 512
+hash-max-listpack-value 64
+list-max-listpack-size -2
+list-compress-depth 0
+set-max-intset-entries 512
+zset-max-listpack-entries 128
+zset-max-listpack-value 64
+hll-sparse-max-bytes 3000
+stream-node-max-bytes 4096
+stream-node-max-entries 100
+activerehashing yes
+client-output-buffer-limit normal 0 0 0
+client-output-buffer-limit replica 256mb 64mb 60
+client-output-buffer-limit pubsub 32mb 8mb 60
+hz 10
+dynamic-hz yes
+aof-rewrite-incremental-fsync yes
+rdb-save-incremental-fsync yes
+jemalloc-bg-thread yes
+'''
+
+
+def stock_files():
+    yield 'as shipped', STOCK
+    for path in ('/etc/redis/redis.conf', '/etc/valkey/valkey.conf'):
+        if os.access(path, os.R_OK):
+            yield path, pathlib.Path(path).read_text()
+
+
+@pytest.mark.parametrize('text', [t for _, t in stock_files()], ids=[n for n, _ in stock_files()])
+def test_a_stock_configuration_starts_it_in_the_background(text, tmp_path):
+    port = harness.free_port()
+    for old, new in ((r'^port 6379', f'port {port}'), (r'^dir .*', f'dir {tmp_path}'),
+                     (r'^pidfile .*', f'pidfile {tmp_path}/pid'), (r'^logfile .*', f'logfile {tmp_path}/log')):
+        text = re.sub(old, new, text, flags=re.M)
+    status, out = once([write(tmp_path / 'redis.conf', text)])
+    assert status == 0 and out == ''
+    eventually(lambda: reachable(port) and (tmp_path / 'pid').exists())
+    pid = int((tmp_path / 'pid').read_text())
+    try:
+        with Client(port) as c:
+            assert int(info(c, 'process_id')) == pid and config(c, 'daemonize') == 'yes'
+            assert 'Ready to accept connections' in (tmp_path / 'log').read_text()
+            assert os.getsid(pid) != os.getsid(0)
+            title = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes().strip(b'\0').decode()
+            assert re.fullmatch(rf'(vitrine|redis)-server 127\.0\.0\.1:{port}', title)
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    eventually(lambda: not reachable(port) and not (tmp_path / 'pid').exists())
+
+
+def setting_facts(name):
+    path = FACTS / name
+    if not path.exists():
+        pytest.skip(f'{path} is missing: set VITRINE_FACTS to the folder of facts')
+    for line in path.read_text().splitlines():
+        if ' =' in line:
+            key, _, value = line.partition(' =')
+            yield key.strip(), value.strip()
+
+
+# Defaults that would not start a server here, or that are not written as they are shown.
+NOT_FOR_A_FILE = {'port', 'dir', 'bind', 'logfile', 'pidfile', 'replicaof', 'slaveof', 'client-output-buffer-limit'}
+
+
+@ours
+@pytest.mark.parametrize('facts', ['config-redis-8.0.6.txt', 'config-valkey-9.1.2.txt'])
+def test_every_known_setting_in_a_file(facts, tmp_path):
+    known = {k: v for k, v in setting_facts(facts) if k not in NOT_FOR_A_FILE}
+    lines = ''.join(f'{k} "{v}"\n' if ' ' not in v or k in ('proc-title-template',) else f'{k} {v}\n'
+                    for k, v in known.items())
+    with start(config_file=write(tmp_path / 'all.conf', lines)) as s, s.client() as c:
+        have = c.ok('CONFIG', 'GET', '*')
+        have = dict(zip([k.decode() for k in have[::2]], [v.decode() for v in have[1::2]]))
+        assert not [k for k in known if k not in have]
+        given = ('save', 'enable-debug-command')
+        assert not {k: (have[k], v) for k, v in known.items() if have[k] != v and k not in given}
+        # Each can be set to what it is, or says that it cannot.
+        refused = {}
+        for name, value in have.items():
+            if name in ('port', 'bind'):
+                continue
+            answer = c.call('CONFIG', 'SET', name, value)
+            if answer != b'OK' and b'immutable config' not in answer and b'protected config' not in answer:
+                refused[name] = answer
+        assert not refused
+
+
+# Of settings whose default says nothing about what else they may be.
+OTHER_VALUES = {
+    'acl-pubsub-default': 'allchannels', 'appendfsync': 'always', 'cluster-config-save-behavior': 'best-effort',
+    'cluster-preferred-endpoint-type': 'hostname', 'notify-keyspace-events': 'KEA', 'rdb-version-check': 'relaxed',
+    'propagation-error-behavior': 'panic', 'repl-diskless-load': 'swapdb', 'sanitize-dump-payload': 'clients',
+    'tls-auth-clients': 'optional', 'tls-auth-clients-user': 'CN', 'save': '5 6', 'replicaof': '127.0.0.1 1',
+    'enable-module-command': 'local', 'rdma-completion-vector': '0', 'bind-source-addr': '127.0.0.1',
+    'bgsave-cpulist': '0', 'aof-rewrite-cpulist': '0',
+}
+
+
+def not_acting():
+    """The settings that docs/settings.md says do not act yet: name and default."""
+    page = (HERE.parent / 'docs/settings.md').read_text().split('## Settings that do not act yet')[1]
+    return re.findall(r'^\| `([^`]+)`[^|]*\| (\(empty\)|`[^`]*`)', page, re.M)
+
+
+@ours
+def test_settings_that_do_not_act_say_so_once(tmp_path):
+    lines, names = '', sorted(name for name, _ in not_acting())
+    for name, default in not_acting():
+        default = default.strip('`')
+        other = {'yes': 'no', 'no': 'yes', '(empty)': 'x'}.get(default, default + 'x')
+        if default.lstrip('-').isdigit():
+            other = str(int(default) + 1)
+        lines += f'{name} {OTHER_VALUES.get(name, other)}\n'
+    with start(config_file=write(tmp_path / 'a.conf', lines)) as s:
+        eventually(lambda: 'Ready to accept' in s.log(100000))
+        said = re.findall(r"# The setting '([^']+)' does not act yet", s.log(100000))
+        # The command line adds save "", which turns it off.
+        assert sorted(set(said) | {'save'} & set(names)) == names
+        assert len(said) == len(set(said))
+    with start() as s:
+        assert 'does not act' not in s.log()
+
+
+# ---- encodings by size ------------------------------------------------------------------------------------------
+
+def fill(c, kind, count, width):
+    c.call('DEL', 'k')
+    for i in range(count):
+        value = str(i).rjust(width, 'x')
+        args = {'list': ('RPUSH', 'k', value), 'hash': ('HSET', 'k', f'f{i}', value), 'set': ('SADD', 'k', value),
+                'intset': ('SADD', 'k', str(i)), 'zset': ('ZADD', 'k', str(i), value)}[kind]
+        c.ok(*args)
+    return c.ok('OBJECT', 'ENCODING', 'k').decode()
+
+
+SIZES = [
+    # setting, value, kind, members, bytes each, encoding, then one more or one byte wider
+    ('list-max-listpack-size', '5', 'list', 5, 3, 'listpack', 6, 3, 'quicklist'),
+    ('hash-max-listpack-entries', '4', 'hash', 4, 3, 'listpack', 5, 3, 'hashtable'),
+    ('hash-max-listpack-value', '10', 'hash', 3, 10, 'listpack', 3, 11, 'hashtable'),
+    ('set-max-intset-entries', '6', 'intset', 6, 0, 'intset', 7, 0, 'hashtable'),
+    ('set-max-listpack-entries', '4', 'set', 4, 3, 'listpack', 5, 3, 'hashtable'),
+    ('set-max-listpack-value', '10', 'set', 3, 10, 'listpack', 3, 11, 'hashtable'),
+    ('zset-max-listpack-entries', '4', 'zset', 4, 3, 'listpack', 5, 3, 'skiplist'),
+    ('zset-max-listpack-value', '10', 'zset', 3, 10, 'listpack', 3, 11, 'skiplist'),
+]
+
+
+@ours
+@pytest.mark.parametrize('row', SIZES, ids=lambda row: row[0])
+def test_sizes_choose_encodings(shared, row):
+    name, value, kind, n1, w1, small, n2, w2, large = row
+    with shared.client() as c:
+        if isinstance(c.call('ZCARD', 'k') if kind == 'zset' else 0, Error):
+            pytest.skip('no sorted sets yet')
+        before = config(c, name)
+        c.ok('CONFIG', 'SET', name, value)
+        try:
+            assert fill(c, kind, n1, w1) == small
+            assert fill(c, kind, n2, w2) == large
+        finally:
+            c.ok('CONFIG', 'SET', name, before)
+
+
+@pytest.fixture(scope='module')
+def shared():
+    with start() as s:
+        yield s
+        assert s.alive(), s.log()

@@ -17,5 +17,10 @@ void add_hash_expiry_commands(CommandRegistry& registry);
 void add_list_commands(CommandRegistry& registry);
 void add_list_waiting_commands(CommandRegistry& registry);
 void add_sort_commands(CommandRegistry& registry);
+void add_sorted_set_commands(CommandRegistry& registry);
+void add_sorted_set_algebra_commands(CommandRegistry& registry);
+void add_sorted_set_range_commands(CommandRegistry& registry);
+void add_sorted_set_scan_commands(CommandRegistry& registry);
+void add_sorted_set_waiting_commands(CommandRegistry& registry);
 
 }  // namespace vitrine

@@ -139,17 +139,20 @@ void srandmember(Call& c) {
 void sscan(Call& c) {
   Bytes key = c.args.bytes();
   ScanArgs args;
-  if (!read_scan_args(c, ScanKind::set, args)) return;
+  if (!read_scan_cursor(c, args)) return;
   auto set = c.read<Set>(key);
   if (set.wrong_type()) return;
+  if (set.missing()) {
+    reply_scan_cursor(c, 0);
+    return c.reply.array(0);
+  }
+  if (!read_scan_options(c, ScanKind::set, args)) return;
   std::vector<std::string> found;
-  uint64_t cursor = 0;
-  if (set)
-    cursor = set->scan(args.cursor, args.count, [&](const PackedValue& v) {
-      char scratch[24];
-      Bytes member = v.bytes(scratch);
-      if (!args.has_pattern || glob_match(args.pattern, member)) found.emplace_back(member);
-    });
+  uint64_t cursor = set->scan(args.cursor, args.count, [&](const PackedValue& v) {
+    char scratch[24];
+    Bytes member = v.bytes(scratch);
+    if (!args.has_pattern || glob_match(args.pattern, member)) found.emplace_back(member);
+  });
   reply_scan_cursor(c, cursor);
   c.reply.array(static_cast<int64_t>(found.size()));
   for (const std::string& member : found) c.reply.bulk(member);

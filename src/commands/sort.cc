@@ -10,6 +10,7 @@
 #include "engine/command.h"
 #include "store/list.h"
 #include "store/set.h"
+#include "store/sorted_set.h"
 
 namespace vitrine {
 
@@ -93,6 +94,7 @@ class Sorter {
  private:
   void load_list(const List& list);
   void load_set(const Set& set);
+  void load_sorted_set(Entry* entry, Object& object);
   void add(const PackedValue& v);
   const char* keep(Bytes text);
   bool compares_texts() const { return order_.alpha || !order_.sorts; }
@@ -148,6 +150,20 @@ void Sorter::load_set(const Set& set) {
   set.for_each([&](const PackedValue& v) { add(v); });
 }
 
+void Sorter::load_sorted_set(Entry* entry, Object& object) {
+  SortedSet set(object, c_.keyspace.context());
+  // As in Redis, a sorted set that was sorted once is a skiplist from then on.
+  set.become_tree();
+  entry->set_object(object);
+  size_t size = set.size();
+  Order::Part part = sorts_ ? Order::Part{0, size} : order_.part(size);
+  rows_.reserve(part.n);
+  auto run = set.ranks(0, size);
+  bool reverse = !sorts_ && order_.descending;
+  run.cut(part.index, part.n, reverse);
+  set.for_each(run, reverse, [&](const PackedValue& member, double) { add(member); });
+}
+
 bool Sorter::load() {
   Entry* entry = c_.find(order_.key);
   sorts_ = order_.sorts;
@@ -156,6 +172,7 @@ bool Sorter::load() {
   TypeContext context = c_.keyspace.context();
   if (entry->type() == Type::list) load_list(List(object, context));
   else if (entry->type() == Type::set) load_set(Set(object, context));
+  else if (entry->type() == Type::zset) load_sorted_set(entry, object);
   else return c_.wrong_type(), false;
   bool cut = !order_.sorts && !unordered_;
   part_ = cut ? Order::Part{0, rows_.size()} : order_.part(rows_.size());

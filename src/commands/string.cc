@@ -198,6 +198,31 @@ void msetnx(Call& c) {
   c.reply.integer(1);
 }
 
+void msetex(Call& c) {
+  int64_t count = c.args.integer(1, INT32_MAX / 2, "ERR invalid numkeys value", "ERR invalid numkeys value");
+  if (!c.args.failed() && static_cast<size_t>(count) * 2 > c.args.left())
+    return c.reply.error("ERR wrong number of key-value pairs");
+  auto pairs = c.args.take(static_cast<size_t>(count) * 2);
+  bool nx = false, xx = false;
+  ExpiryChoice expiry;
+  while (c.args.more()) {
+    if (expiry.accept(c, ExpiryChoice::keepttl)) continue;
+    if (!xx && c.args.accept("NX")) nx = true;
+    else if (!nx && c.args.accept("XX")) xx = true;
+    else c.args.fail();
+  }
+  int64_t expire_at_ms = c.args.failed() ? kNoExpiry : expiry.resolve(c);
+  if (!c.args.done()) return;
+  c.prefetch(pairs, 2);
+  for (size_t i = 0; (nx || xx) && i < pairs.size(); i += 2)
+    if ((c.find_for_write(pairs[i]) != nullptr) != xx) return c.reply.integer(0);
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    c.put_string(pairs[i], pairs[i + 1], "set", expire_at_ms);
+    replay_set(c, pairs[i], pairs[i + 1], expire_at_ms);
+  }
+  c.reply.integer(1);
+}
+
 // ---- parts of a string ----
 
 void strlen(Call& c) {
@@ -325,9 +350,9 @@ constexpr CommandRow kRows[] = {
     {"get", get},           {"set", set},           {"setnx", setnx},       {"setex", setex},
     {"psetex", psetex},     {"getset", getset},     {"getdel", getdel},     {"delifeq", delifeq},
     {"getex", getex},       {"mget", mget},         {"mset", mset},         {"msetnx", msetnx},
-    {"strlen", strlen},     {"getrange", getrange}, {"substr", getrange},   {"append", append},
-    {"setrange", setrange}, {"incr", incr},         {"decr", decr},         {"incrby", incrby},
-    {"decrby", decrby},     {"incrbyfloat", incrbyfloat},
+    {"msetex", msetex},     {"strlen", strlen},     {"getrange", getrange}, {"substr", getrange},
+    {"append", append},     {"setrange", setrange}, {"incr", incr},         {"decr", decr},
+    {"incrby", incrby},     {"decrby", decrby},     {"incrbyfloat", incrbyfloat},
 };
 
 }  // namespace

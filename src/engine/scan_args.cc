@@ -29,10 +29,12 @@ bool read_scan_options(Call& c, ScanKind kind, ScanArgs& args) {
     } else if (kind == ScanKind::keys && c.args.accept("TYPE", 1)) {
       args.type = to_lower(c.args.bytes());
       args.has_type = true;
-    } else if (kind == ScanKind::hash && c.args.accept("NOVALUES")) {
+    } else if (c.args.accept("NOVALUES")) {
       args.values = false;
-    } else if (kind == ScanKind::zset && c.args.accept("NOSCORES")) {
+      if (kind != ScanKind::hash) c.args.fail("ERR NOVALUES option can only be used in HSCAN");
+    } else if (c.args.accept("NOSCORES")) {
       args.values = false;
+      if (kind != ScanKind::zset) c.args.fail("ERR NOSCORES option can only be used in ZSCAN");
     } else {
       c.args.fail();
     }

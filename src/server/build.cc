@@ -25,6 +25,11 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_hash_commands(registry);
   add_hash_scan_commands(registry);
   add_hash_expiry_commands(registry);
+  add_sorted_set_commands(registry);
+  add_sorted_set_algebra_commands(registry);
+  add_sorted_set_range_commands(registry);
+  add_sorted_set_scan_commands(registry);
+  add_sorted_set_waiting_commands(registry);
   add_session_commands(registry, dispatcher);
   add_client_commands(registry, dispatcher);
   add_transaction_commands(registry, dispatcher);

@@ -4,6 +4,7 @@
 #include "store/list.h"
 #include "store/object.h"
 #include "store/set.h"
+#include "store/sorted_set.h"
 #include "store/string.h"
 
 namespace vitrine {
@@ -14,6 +15,7 @@ const TypeOps& type_ops(Type type) {
     case Type::list: return kListOps;
     case Type::hash: return kHashOps;
     case Type::set: return kSetOps;
+    case Type::zset: return kSortedSetOps;
     default: break;
   }
   CHECK(!"a type without operations");

@@ -13,11 +13,16 @@ SCANS = {b'SCAN', b'HSCAN', b'SSCAN', b'ZSCAN'}
 NO_CONTENT = {b'CLIENT': (b'ID',), b'OBJECT': (b'FREQ', b'IDLETIME'), b'MEMORY': (b'USAGE',)}
 
 
+def significant_digits(text):
+    mantissa = text.lower().split(b'e')[0].lstrip(b'-').replace(b'.', b'')
+    return len(mantissa.strip(b'0'))
+
+
 def same_double(a, b):
-    """Two texts of one double, where the oracle's has 16 digits or more, or an exponent, and ours is not longer."""
-    if a is None or b is None or len(b) > max(len(a), 1):
+    """Two texts of one double, ours with no more digits; short decimals without an exponent are the same text."""
+    if a is None or b is None or significant_digits(b) > significant_digits(a):
         return False
-    if b'e' not in a and sum(48 <= c <= 57 for c in a) < 16:
+    if b'e' not in a and b'e' not in b and sum(48 <= c <= 57 for c in a) < 16:
         return False
     try:
         return float(a) == float(b)
@@ -34,7 +39,7 @@ def same_with_doubles(a, b):
     if isinstance(x, list) and isinstance(y, list):
         return len(x) == len(y) and all(same_with_doubles(p, q) for p, q in zip(x, y))
     if a[0] == ',':
-        return float(x) == float(y) and (len(y) <= len(x) or x == y)
+        return same_double(x, y)
     return a[0] == '$' and same_double(x, y)
 
 

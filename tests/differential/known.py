@@ -54,6 +54,10 @@ KNOWN = [
           'COMMAND GETKEYS knows that ZRANK and ZREVRANK take WITHSCORE (Redis 7.2); 7.0.15 refuses a third argument.',
           lambda args, a, b: upper(args, 0) == b'COMMAND' and upper(args, 2) in (b'ZRANK', b'ZREVRANK') and
           a[0] == '-' and b'number of arguments' in a[1]),
+    Known('zrank-withscore',
+          'ZRANK and ZREVRANK take WITHSCORE (Redis 7.2); 7.0.15 refuses a third argument.',
+          lambda args, a, b: upper(args, 0) in (b'ZRANK', b'ZREVRANK') and len(args) == 4 and a[0] == '-' and
+          b'number of arguments' in a[1] and (b == ('-', b'ERR syntax error') or upper(args, 3) == b'WITHSCORE')),
     Known('lolwut',
           'LOLWUT draws a picture of its own.',
           lambda args, a, b: upper(args, 0) == b'LOLWUT' and b'Redis ver.' in b[1]),

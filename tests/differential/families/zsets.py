@@ -166,8 +166,9 @@ COMMANDS = [
     (2, 'zcard', lambda g: [b'ZCARD', g.key('zset')], ()),
     (3, 'zscore', lambda g: [b'ZSCORE', g.key('zset'), g.member()], ()),
     (2, 'zmscore', members(b'ZMSCORE'), ()),
-    (2, 'zrank', lambda g: [b'ZRANK', g.key('zset'), g.member()], ()),
-    (2, 'zrevrank', lambda g: [b'ZREVRANK', g.key('zset'), g.member()], ()),
+    # A third argument, which Redis 7.0 refuses, would abort its transaction.
+    (2, 'zrank', lambda g: [b'ZRANK', g.key('zset'), g.member()], ('alone',)),
+    (2, 'zrevrank', lambda g: [b'ZREVRANK', g.key('zset'), g.member()], ('alone',)),
     (2, 'zcount', lambda g: [b'ZCOUNT', g.key('zset'), *g.score_range()], ()),
     (2, 'zlexcount', lambda g: [b'ZLEXCOUNT', lex_key(g), *g.lex_range()], ()),
     (5, 'zrange', lambda g: [b'ZRANGE', g.key('zset')] + range_tail(g, True), ()),

@@ -1,0 +1,136 @@
+// Sorted sets: taking the lowest or the highest members, of the first of several sets too, and waiting until there are
+// some.
+#include "base/numbers.h"
+#include "commands/families.h"
+#include "commands/sorted_set_replies.h"
+#include "engine/command.h"
+
+namespace vitrine {
+
+namespace {
+
+enum class Extreme : uint8_t { min, max };
+
+constexpr Bytes pop_event(Extreme extreme) { return extreme == Extreme::min ? "zpopmin" : "zpopmax"; }
+constexpr Bytes pop_command(Extreme extreme) { return extreme == Extreme::min ? "ZPOPMIN" : "ZPOPMAX"; }
+
+// The `count` outermost members, all if there are not as many.
+SortedSet::Run outermost(const SortedSet& set, Extreme extreme, uint64_t count) {
+  uint64_t size = set.size();
+  count = std::min(count, size);
+  return set.ranks(extreme == Extreme::min ? 0 : size - count, count);
+}
+
+// Replies with them, outermost first, and removes them. Returns how many there were.
+uint64_t pop(Call& c, SortedSet& set, Extreme extreme, uint64_t count, ScoredShape shape) {
+  auto run = outermost(set, extreme, count);
+  reply_run(c, set, run, extreme == Extreme::max, shape);
+  set.erase(run);
+  return run.count;
+}
+
+// ---- from one set ----
+
+void pop_from_key(Call& c, Extreme extreme) {
+  constexpr Bytes kNotPositive = "ERR value is out of range, must be positive";
+  Bytes key = c.args.bytes();
+  if (c.args.left() > 1) return c.args.fail();
+  bool counted = c.args.more();
+  int64_t count = counted ? c.args.integer(0, INT64_MAX, kNotPositive, kNotPositive) : 1;
+  if (!c.args.done()) return;
+  auto set = c.edit<SortedSet>(key, pop_event(extreme), Missing::skip);
+  if (!set) return set.missing() ? c.reply.array(0) : void();
+  pop(c, *set, extreme, static_cast<uint64_t>(count), counted ? scored_shape(c, true) : ScoredShape::flat);
+}
+void zpopmin(Call& c) { pop_from_key(c, Extreme::min); }
+void zpopmax(Call& c) { pop_from_key(c, Extreme::max); }
+
+// ---- from the first of several that holds something ----
+
+// Calls take(SortedSet&, key) for it. False when there is none (and nothing was replied).
+template <class Take>
+bool take_first(Call& c, std::span<const Bytes> keys, Extreme extreme, Take take) {
+  if (c.retried) keys = {&c.fed_key, 1};
+  for (Bytes key : keys) {
+    auto set = c.edit<SortedSet>(key, pop_event(extreme), Missing::skip);
+    if (set.missing()) continue;
+    if (set) take(*set, key);
+    return true;
+  }
+  return false;
+}
+
+void pop_or_wait(Call& c, Extreme extreme) {
+  auto keys = c.args.take(c.args.left() - 1);
+  int64_t deadline_ms = c.take_deadline();
+  if (!c.args.done()) return;
+  bool done = take_first(c, keys, extreme, [&](SortedSet& set, Bytes key) {
+    auto run = outermost(set, extreme, 1);
+    c.reply.array(3);
+    c.reply.bulk(key);
+    set.for_each(run, false, [&](const PackedValue& member, double score) {
+      reply_scored(c, member, score, ScoredShape::flat);
+    });
+    set.erase(run);
+    c.effects.replace({pop_command(extreme), key});
+  });
+  if (!done) c.park({{keys.begin(), keys.end()}, Type::zset, deadline_ms, TimeoutReply::null_array});
+}
+void bzpopmin(Call& c) { pop_or_wait(c, Extreme::min); }
+void bzpopmax(Call& c) { pop_or_wait(c, Extreme::max); }
+
+// What ZMPOP and BZMPOP have in common: numkeys key [key ...] MIN | MAX [COUNT count]
+struct MultiPop {
+  std::span<const Bytes> keys;
+  Extreme extreme = Extreme::min;
+  int64_t count = 1;
+
+  bool read(Args& args) {
+    constexpr Bytes kNoKeys = "ERR numkeys should be greater than 0", kNoCount = "ERR count should be greater than 0";
+    int64_t n = args.integer(1, INT64_MAX, kNoKeys, kNoKeys);
+    if (static_cast<size_t>(n) >= args.left()) args.fail();
+    keys = args.take(static_cast<size_t>(n));
+    if (args.accept("MAX")) extreme = Extreme::max;
+    else if (!args.accept("MIN")) args.fail();
+    if (args.accept("COUNT", 1)) count = args.integer(1, INT64_MAX, kNoCount, kNoCount);
+    if (args.more()) args.fail();
+    return args.done();
+  }
+
+  bool run(Call& c) const {
+    return take_first(c, keys, extreme, [&](SortedSet& set, Bytes key) {
+      c.reply.array(2);
+      c.reply.bulk(key);
+      uint64_t n = pop(c, set, extreme, static_cast<uint64_t>(count), ScoredShape::pairs);
+      if (c.effects.wanted()) c.effects.replace({pop_command(extreme), key, std::to_string(n)});
+    });
+  }
+};
+
+void zmpop(Call& c) {
+  MultiPop pop;
+  if (pop.read(c.args) && !pop.run(c)) c.reply.null_array();
+}
+
+void bzmpop(Call& c) {
+  // The timeout stands first and is checked last.
+  MultiPop pop;
+  c.args.seek(2);
+  if (!pop.read(c.args)) return;
+  c.args.seek(1);
+  int64_t deadline_ms = c.take_deadline();
+  c.args.rest();
+  if (!c.args.done() || pop.run(c)) return;
+  c.park({{pop.keys.begin(), pop.keys.end()}, Type::zset, deadline_ms, TimeoutReply::null_array});
+}
+
+constexpr CommandRow kRows[] = {
+    {"zpopmin", zpopmin},   {"zpopmax", zpopmax}, {"bzpopmin", bzpopmin},
+    {"bzpopmax", bzpopmax}, {"zmpop", zmpop},     {"bzmpop", bzmpop},
+};
+
+}  // namespace
+
+void add_sorted_set_waiting_commands(CommandRegistry& registry) { registry.add(kRows); }
+
+}  // namespace vitrine

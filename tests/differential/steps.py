@@ -176,16 +176,19 @@ class Pair:
             return
         self.commands += len(batch)
         a, b = self.lines
-        encoded = [encode(args) for args in batch]
         cleared = self.places_to_clear_errno(batch)
-        for i in cleared:
-            encoded[i] = CLEAR_ERRNO + encoded[i]
-        self.guard(0, a.sock.sendall, b''.join(encoded))
-        self.guard(1, b.sock.sendall, b''.join([encode(self.plant(args) if self.plant else args) for args in batch]))
+        for side, line in enumerate(self.lines):
+            encoded = [encode(self.plant(args) if self.plant and side else args) for args in batch]
+            if self.is_oracle(side):
+                for i in cleared:
+                    encoded[i] = CLEAR_ERRNO + encoded[i]
+            self.guard(side, line.sock.sendall, b''.join(encoded))
         first = end_index - len(batch)
         for i, args in enumerate(batch):
             if i in cleared:
-                self.guard(0, a.span)
+                for side, line in enumerate(self.lines):
+                    if self.is_oracle(side):
+                        self.guard(side, line.span)
             span_a = self.guard(0, a.span)
             n = len(span_a)
             if b.buf.startswith(span_a, b.pos):
@@ -197,6 +200,9 @@ class Pair:
             if span_a != span_b:
                 self.judge(first + i, args, parse(span_a)[0], parse(span_b)[0])
             self.track(args, span_a)
+
+    def is_oracle(self, side):
+        return isinstance(self.servers[side], type(self.servers[0]))
 
     def places_to_clear_errno(self, batch):
         """Before which commands the oracle gets one more: SORT outside MULTI, and MULTI itself."""

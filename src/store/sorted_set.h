@@ -1,9 +1,9 @@
 // Sorted sets: distinct members with scores, in order of score, then of bytes.
 //
 // Encodings:
-//   listpack   one packed block (ds/packed.h): member, score, member, score ... in order (no block while empty). A score
-//              is an integer where it is whole (so -0 becomes 0, as in Redis), else the shortest text that reads back
-//              ("0.5", "inf"). At most zset-max-listpack-entries members of at most zset-max-listpack-value bytes.
+//   listpack   one packed block (ds/packed.h): member, score, member, score ... in order (no block while empty). A
+//              score is an integer where it is whole (so -0 becomes 0, as in Redis), else the shortest text that reads
+//              back ("0.5", "inf"). At most zset-max-listpack-entries members of at most zset-max-listpack-value bytes.
 //   skiplist   ScoredMembers (store/scored_members.h), a hash table and a B+ tree; the name is what clients know for it
 // A sorted set becomes a skiplist when a new member exceeds the limits, and never goes back.
 //

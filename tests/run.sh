@@ -55,6 +55,7 @@ else
 fi
 [ $peer = oracle ] || part console $pytest tests/console_test.py
 part server $pytest tests/server_test.py tests/settings_test.py $slow
+[ $peer = oracle ] || part persist $pytest tests/persist_test.py
 part abuse $pytest tests/abuse_test.py $slow
 
 echo "tests/run.sh $mode against $peer, $(( $(date +%s) - start )) s:${names:+ failed:$names}"

@@ -12,6 +12,7 @@ namespace vitrine {
 namespace {
 
 constexpr size_t kFooterBytes = 10;
+constexpr int64_t kLongestIdle = int64_t{1} << 40;   // seconds: anything the clock of uses cannot tell from more
 
 void dump(Call& c, const Snapshots& snapshots) {
   const Entry* entry = c.find(c.args[1]);
@@ -94,7 +95,7 @@ void restore(Call& c, const Snapshots& snapshots) {
   if (lfu && options.frequency >= 0)
     entry->set_access(access::lfu_bits(c.now_ms, static_cast<uint8_t>(options.frequency)), true);
   if (!lfu && options.idle_s >= 0)
-    entry->set_access(access::lru_clock(std::max<int64_t>(0, c.now_ms - options.idle_s * 1000)), false);
+    entry->set_access(access::lru_bits_of_idle(std::min(options.idle_s, kLongestIdle) * 1000, c.now_ms), false);
   c.announce(key, "restore", EventClass::generic, type);
   std::string moment = std::to_string(at_ms == kNoExpiry ? 0 : at_ms);
   c.effects.replace({"RESTORE", key, moment, payload, "REPLACE", "ABSTTL"});

@@ -45,7 +45,7 @@ void debug_reload(Call& c, Snapshots& snapshots) {
     if (auto saved = snapshots.save(); !saved) return c.reply.error("ERR " + saved.error());
   uint64_t changes = c.keyspace.stats().changes;
   if (flushes) c.keyspace.flush(-1, false);
-  auto loaded = snapshots.load(merges);
+  auto loaded = snapshots.load(merges, false);
   c.keyspace.stats().changes = changes;
   c.effects.nothing();
   if (!loaded) return c.reply.error("ERR Error trying to load the RDB dump: " + loaded.error());

@@ -41,6 +41,7 @@ class Reader {
 
  private:
   static constexpr size_t kBatch = 32;
+  static constexpr int64_t kLongestIdle = int64_t{1} << 40;   // seconds
   static constexpr size_t kLeastKeyBytes = 3;   // type, key, value
   struct Pending {
     Entry* entry;
@@ -170,7 +171,8 @@ class Reader {
     bool lfu = keyspace_.options().lfu;
     uint32_t bits = fresh_access();
     if (lfu && frequency_ >= 0) bits = access::lfu_bits(keyspace_.now_ms(), static_cast<uint8_t>(frequency_));
-    if (!lfu && idle_s_ > 0) bits = access::lru_clock(std::max<int64_t>(0, keyspace_.now_ms() - idle_s_ * 1000));
+    if (!lfu && idle_s_ > 0)
+      bits = access::lru_bits_of_idle(1000 * std::min(idle_s_, kLongestIdle), keyspace_.now_ms());
     entry->set_access(bits, lfu);
     uint64_t hash = hash_bytes(entry->key());
     keyspace_.database(db_).prefetch(hash);

@@ -266,7 +266,7 @@ class FileSource final : public RdbInput::Source {
 
 }  // namespace
 
-std::expected<SnapshotContent, std::string> Snapshots::load(bool replace) {
+std::expected<SnapshotContent, std::string> Snapshots::load(bool replace, bool serve) {
   auto file = files_.open_read(options_.dbfilename);
   if (!file) return std::unexpected(file.error().text);
   loading_ = {true, loop_.wall_ms(), (*file)->size(), 0};
@@ -277,7 +277,7 @@ std::expected<SnapshotContent, std::string> Snapshots::load(bool replace) {
     loading_.loaded_bytes += bytes;
     if (loading_.loaded_bytes < next_events) return;
     next_events = loading_.loaded_bytes + static_cast<uint64_t>(options_.loading_events_bytes);
-    if (on_events) on_events();
+    if (serve) on_events();
     if (loop_.wall_ms() >= next_line_ms) tell_progress(), next_line_ms = loop_.wall_ms() + kProgressEveryMs;
   });
   RdbInput in(source, options_.checksum);
@@ -285,7 +285,10 @@ std::expected<SnapshotContent, std::string> Snapshots::load(bool replace) {
   rules.any_version = options_.version_check == PersistOptions::VersionCheck::relaxed;
   rules.checksum = options_.checksum;
   rules.replace = replace;
-  if (options_.key_load_delay_us > 0) rules.on_key = [&] { slow_down(); };
+  if (options_.key_load_delay_us > 0) rules.on_key = [&] {
+    sleep_us(options_.key_load_delay_us);
+    if (serve) on_events();
+  };
   auto content = read_snapshot(in, keyspace_, rules);
   loading_.active = false;
   changed();
@@ -303,11 +306,6 @@ void Snapshots::tell_progress() {
   double done = static_cast<double>(loading_.loaded_bytes), total = static_cast<double>(loading_.total_bytes);
   log(LogLevel::notice, "Loading %s: %.0f%% of %.0f MB, %.0f MB/s, %.0f s left", options_.dbfilename.c_str(),
       100 * done / std::max(total, 1.0), total / 1e6, rate / 1e6, std::max(0.0, total - done) / rate);
-}
-
-void Snapshots::slow_down() {
-  sleep_us(options_.key_load_delay_us);
-  if (on_events) on_events();
 }
 
 }  // namespace vitrine

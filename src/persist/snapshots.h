@@ -67,9 +67,9 @@ class Snapshots {
   Bytes write_refusal() const;
 
   // Reads the file into the keyspace. `replace`: keys that are there already make place, else they are an error.
-  std::expected<SnapshotContent, std::string> load(bool replace);
+  // `serve`: on_events is called now and then; not from within a command.
+  std::expected<SnapshotContent, std::string> load(bool replace, bool serve);
   bool file_exists() { return files_.exists(options_.dbfilename); }
-  // Called now and then while a file is read.
   std::function<void()> on_events;
   // What is said of each key's use, as the eviction policy needs it.
   std::function<SnapshotFacts::Access()> access_facts;
@@ -89,7 +89,6 @@ class Snapshots {
   void on_end(Child::Ending ending, uint64_t changes);
   void end_background();
   void tell_progress();
-  void slow_down();
   static std::string temporary_name(pid_t pid);
   void changed() {
     if (on_change) on_change();

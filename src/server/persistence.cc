@@ -51,7 +51,7 @@ bool Node::load_data() {
   if (!snapshots_.file_exists()) return true;
   int64_t start_us = loop_.clock().monotonic_us();
   keyspace_.set_now(loop_.wall_ms());
-  auto content = snapshots_.load(false);
+  auto content = snapshots_.load(false, true);
   if (!content) {
     log(LogLevel::warning, "Fatal error loading the DB, check the file and its folder: %s. Exiting.",
         content.error().c_str());

@@ -19,6 +19,12 @@ inline int64_t lru_idle_ms(uint32_t bits, int64_t now_ms) {
   return static_cast<int64_t>((lru_clock(now_ms) - bits) & kMask) * kLruUnitMs;
 }
 
+// The bits of a key that was last used so long ago, as far as the clock reaches back.
+inline uint32_t lru_bits_of_idle(int64_t idle_ms, int64_t now_ms) {
+  int64_t units = idle_ms / kLruUnitMs + (idle_ms % kLruUnitMs != 0);
+  return (lru_clock(now_ms) - static_cast<uint32_t>(units < kMask ? units : kMask)) & kMask;
+}
+
 inline uint32_t lfu_minutes(int64_t now_ms) { return static_cast<uint32_t>(now_ms / 60000) & 0xffff; }
 inline uint32_t lfu_bits(int64_t now_ms, uint8_t counter) { return lfu_minutes(now_ms) << 8 | counter; }
 

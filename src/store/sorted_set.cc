@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "store/encoding_limits.h"
+#include "store/rdb_types.h"
 
 namespace vitrine {
 
@@ -359,6 +360,7 @@ struct SortedSetOps {
 
 const TypeOps kSortedSetOps = {
     "zset", SortedSetOps::destroy, SortedSetOps::clone, SortedSetOps::encoding_name, SortedSetOps::length,
-    SortedSetOps::memory_of, SortedSetOps::free_effort, SortedSetOps::digest, false};
+    SortedSetOps::memory_of, SortedSetOps::free_effort, SortedSetOps::digest, false,
+    sorted_set_rdb_type, save_sorted_set, load_sorted_set};
 
 }  // namespace vitrine

@@ -333,3 +333,116 @@ def test_debug_and_protected_configs_are_off_by_default(tmp_path):
         assert c.ok('CONFIG', 'SET', 'dir', str(tmp_path)) == b'OK' and config(c, 'dir') == str(tmp_path)
         assert os.readlink(f'/proc/{s.pid}/cwd') == str(tmp_path)
         assert b'immutable' in c.call('CONFIG', 'SET', 'enable-debug-command', 'yes')
+
+
+# ---- the end ----------------------------------------------------------------------------------------------------
+
+def has_no_file(s):
+    return not os.path.exists(os.path.join(s.dir, 'dump.rdb'))
+
+
+@pytest.mark.parametrize('words, saves', [
+    (['NOSAVE'], False), (['SAVE'], True), ([], False), (['NOW', 'FORCE', 'NOSAVE'], False), (['SAVE', 'NOW'], True)])
+def test_shutdown(words, saves):
+    with start() as s, s.client() as c, s.client() as parked:
+        c.ok('SET', 'k', 'v')
+        parked.send('BLPOP', 'nokey', '0')
+        time.sleep(0.02)
+        c.send('SHUTDOWN', *words)
+        with pytest.raises(harness.Closed):
+            c.raw_reply()
+        assert parked.at_end() and s.process.wait(5) == 0
+        assert has_no_file(s) is not saves
+        assert 'bye bye' in s.log()
+
+
+def test_shutdown_that_is_refused(tmp_path):
+    with start() as s, s.client() as c:
+        for words, want in ((['NOSAVE', 'SAVE'], b'ERR syntax error'), (['X'], b'ERR syntax error'),
+                            (['ABORT', 'NOW'], b'ERR syntax error'), (['ABORT'], b'ERR No shutdown in progress.')):
+            assert c.call('SHUTDOWN', *words) == want
+        c.ok('SET', 'k', 'v')
+        os.mkdir(os.path.join(s.dir, 'dump.rdb'))        # nothing can be saved there
+        assert c.call('SHUTDOWN', 'SAVE') == b'ERR Errors trying to SHUTDOWN. Check logs.'
+        assert c.ok('PING') == b'PONG'
+        s.process.send_signal(signal.SIGTERM)            # no save points: nothing to save
+        assert s.process.wait(5) == 0
+
+
+def test_shutdown_force_ends_it_even_if_saving_fails():
+    with start() as s, s.client() as c:
+        c.ok('SET', 'k', 'v')
+        os.mkdir(os.path.join(s.dir, 'dump.rdb'))
+        c.send('SHUTDOWN', 'SAVE', 'FORCE')
+        assert c.at_end() and s.process.wait(5) == 0
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize('ways, saves', [('default', True), ('nosave', False), ('save now', True)])
+def test_signals_end_it(number, ways, saves):
+    name = 'shutdown-on-sigint' if number == signal.SIGINT else 'shutdown-on-sigterm'
+    with start((name, ways.split()), ('save', ['3600', '1'])) as s, s.client() as c:
+        c.ok('SET', 'k', 'v')
+        s.process.send_signal(number)
+        assert c.at_end() and s.process.wait(5) == 0
+        assert has_no_file(s) is not saves
+        assert f'Received {number.name} scheduling shutdown' in s.log()
+
+
+def test_a_failed_save_keeps_it_alive_on_a_signal():
+    with start(('save', ['3600', '1'])) as s, s.client() as c:
+        c.ok('SET', 'k', 'v')
+        os.mkdir(os.path.join(s.dir, 'dump.rdb'))
+        s.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "can't exit" in s.log())
+        assert c.ok('PING') == b'PONG'
+        os.rmdir(os.path.join(s.dir, 'dump.rdb'))
+        s.process.send_signal(signal.SIGTERM)
+        assert s.process.wait(5) == 0
+
+
+def test_replies_before_a_shutdown_arrive():
+    with start() as s, s.client() as c:
+        c.send_bytes(harness.encode([b'PING']) * 3 + harness.encode([b'SHUTDOWN', b'NOSAVE']))
+        assert [c.reply() for _ in range(3)] == [b'PONG'] * 3
+        assert c.at_end() and s.process.wait(5) == 0
+
+
+# ---- crashes ----------------------------------------------------------------------------------------------------
+
+CRASHES = {
+    'DEBUG SEGFAULT': lambda s, c: c.send('DEBUG', 'SEGFAULT', 'some text'),
+    'DEBUG PANIC': lambda s, c: c.send('DEBUG', 'PANIC'),
+    'kill -SEGV': lambda s, c: os.kill(s.pid, signal.SIGSEGV),
+    'kill -ABRT': lambda s, c: os.kill(s.pid, signal.SIGABRT),
+}
+
+
+@pytest.mark.parametrize('how', CRASHES)
+def test_a_crash_is_reported(how):
+    if ORACLE and how == 'kill -SEGV':
+        pytest.skip('the oracle takes longer')
+    with start() as s, s.client() as c:
+        c.ok('CLIENT', 'SETNAME', 'somebody')
+        CRASHES[how](s, c)
+        status = s.process.wait(20)
+        assert status in (-signal.SIGSEGV, -signal.SIGABRT, 1)
+        log = s.log(200000)
+        assert 'BUG REPORT START' in log and 'STACK TRACE' in log and 'BUG REPORT END' in log
+        assert re.search(r'\w+\(.*\+0x[0-9a-f]+\) ?\[0x[0-9a-f]+\]', log), 'a stack trace names functions'
+        if how.startswith('DEBUG') and not ORACLE:
+            assert how.split()[1] in log[log.index('CURRENT COMMAND'):] and 'name=somebody' in log
+
+
+def test_no_crash_log_if_so_wished():
+    with start(('crash-log-enabled', 'no')) as s:
+        os.kill(s.pid, signal.SIGSEGV)
+        assert s.process.wait(10) == -signal.SIGSEGV and 'BUG REPORT' not in s.log(100000)
+
+
+@ours
+def test_a_crash_report_hides_secrets_and_data():
+    with start(('hide-user-data-from-log', 'yes')) as s, s.client() as c:
+        c.send('DEBUG', 'SEGFAULT', 'confidential')
+        s.process.wait(20)
+        assert 'BUG REPORT END' in s.log(200000) and 'confidential' not in s.log(200000)

@@ -176,13 +176,13 @@ void add_switches(DebugCommands& debug) {
 }
 
 void add_crashes(DebugCommands& debug) {
-  debug.add("SEGFAULT", "Reads where nothing is.", 0, 0, [](Call&) {
+  debug.add("SEGFAULT", "Reads where nothing is.", 0, 3, [](Call&) {
     volatile int* nowhere = nullptr;
     *nowhere = 1;
   });
-  debug.add("PANIC", "Ends as after a fatal error of ours.", 0, 0,
+  debug.add("PANIC", "Ends as after a fatal error of ours.", 0, 3,
             [](Call&) { check_failed("DEBUG PANIC was called", __FILE__, __LINE__); });
-  debug.add("ASSERT", "Fails a check.", 0, 0, [](Call&) { CHECK(1 == 2); });
+  debug.add("ASSERT", "Fails a check.", 0, 3, [](Call&) { CHECK(1 == 2); });
   debug.add("OOM", "Asks for more memory than there is.", 0, 0, [](Call&) { out_of_memory(); });
 }
 

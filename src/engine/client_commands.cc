@@ -128,7 +128,10 @@ void reply_mode(Call& c) {
   } else if (c.args.accept("OFF")) {
     if (c.args.done()) c.session.reply_mode = ReplyMode::off;
   } else if (c.args.accept("SKIP")) {
-    if (c.args.done() && c.session.reply_mode == ReplyMode::on) c.session.reply_mode = ReplyMode::skipping;
+    if (!c.args.done()) return;
+    // Itself skipped, it still skips the next one.
+    ReplyMode& mode = c.session.reply_mode;
+    mode = mode == ReplyMode::on ? ReplyMode::skipping : mode == ReplyMode::skipping ? ReplyMode::skip_next : mode;
   } else {
     c.args.fail();
   }
@@ -140,6 +143,7 @@ void list(Call& c, Dispatcher& dispatcher) {
   ClientFilter filter;
   filter.skip_me = false;
   filter.bad_id = "ERR Invalid client ID";
+  filter.least_id = INT64_MIN;
   if (!filter.read(c.args)) return;
   std::string text;
   dispatcher.sessions().for_each([&](Session& each) {

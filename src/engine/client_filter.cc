@@ -11,7 +11,7 @@ void ClientFilter::read_ids(Args& args, std::vector<SessionId>& ids) {
   // One id at least; more as long as arguments are numbers.
   do {
     int64_t id = args.integer(bad_id);
-    if (!args.failed() && id < 1) args.fail(bad_id);
+    if (!args.failed() && id < least_id) args.fail(bad_id);
     ids.push_back(static_cast<SessionId>(id));
   } while (args.more() && parse_int64(args.peek()));
 }
@@ -55,8 +55,14 @@ bool ClientFilter::read_one(Args& args) {
     args.bytes();
     return true;
   };
-  for (const Text& text : kTexts)
-    if (named(text.word)) return (negated ? (this->*text.field).is_not : (this->*text.field).is) = args.bytes(), true;
+  for (const Text& text : kTexts) {
+    if (!named(text.word)) continue;
+    auto& wanted = negated ? (this->*text.field).is_not : (this->*text.field).is;
+    wanted = args.bytes();
+    if (text.field == &ClientFilter::user_ && *wanted != "default")
+      args.fail_formatted("ERR No such user '" + *wanted + "'");
+    return true;
+  }
   if (named("ID")) return read_ids(args, negated ? not_ids_ : ids_), true;
   if (named("TYPE")) return (negated ? type_.is_not : type_.is) = canonical_type(args), true;
   if (named("DB")) return (negated ? db_.is_not : db_.is) = args.integer("ERR DB number should be an integer"), true;

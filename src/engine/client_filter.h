@@ -16,6 +16,7 @@ class ClientFilter {
   bool read(Args& args);
   bool matches(const Session& session, const Session& asker, int64_t now_ms) const;
   Bytes bad_id = "ERR client-id should be greater than 0";
+  int64_t least_id = 1;
   // CLIENT KILL spares the asker unless told otherwise.
   bool skip_me = true;
 

@@ -201,6 +201,7 @@ bool Dispatcher::queue_in_transaction(Session& session, const Prepared& p) {
   for (const std::string& arg : queued.argv) t.queue_bytes += sizeof arg + arg.capacity();
   t.queue.push_back(std::move(queued));
   t.queued_flags |= p.command->flags;
+  session.last_command = p.command;
   session.reply.raw("+QUEUED\r\n");
   return true;
 }
@@ -307,7 +308,10 @@ void Dispatcher::serve_waiters() {
   waiters_.serve(sessions_, [this](Session& session, Command* command, std::span<const Bytes> argv, Bytes fed) {
     Prepared p = prepare(argv);
     stats_.blocked_runs++;
+    bool muted = session.reply_mode == ReplyMode::off;
+    OutputBuffer::Mark before = muted ? session.out.mark() : OutputBuffer::Mark{};
     execute(session, command, argv, p.hash, p.key, false, &fed);
+    if (muted) session.out.truncate(before);
     if (!session.parked && session.peer) session.peer->resume();
   });
   serving_ = false;

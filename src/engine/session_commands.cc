@@ -92,6 +92,8 @@ void hello(Call& c, Dispatcher& dispatcher) {
       with_auth = true, user = c.args.bytes(), password = c.args.bytes();
     } else if (c.args.accept("SETNAME", 1)) {
       named = true, name = c.args.bytes();
+      if (!is_printable_word(name))
+        return c.reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
     } else {
       c.args.fail_formatted("ERR Syntax error in HELLO option '" + std::string(c.args.peek()) + "'");
     }
@@ -102,11 +104,7 @@ void hello(Call& c, Dispatcher& dispatcher) {
     return c.reply.error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
         "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
-  if (named) {
-    if (!is_printable_word(name))
-      return c.reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
-    c.session.name = name;
-  }
+  if (named) c.session.name = name;
   c.reply.set_protocol(static_cast<int>(protocol));
   reply_hello(c);
 }

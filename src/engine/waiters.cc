@@ -119,8 +119,13 @@ bool Waiters::unblock(Session& session, bool with_error) {
   if (it == parked_.end()) return false;
   TimeoutReply reply = it->second.timeout_reply;
   release(session);
-  if (with_error) session.reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-  else write_timeout(session, reply);
+  if (session.reply_mode == ReplyMode::off) {
+    // Nobody is told.
+  } else if (with_error) {
+    session.reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+  } else {
+    write_timeout(session, reply);
+  }
   if (session.peer) session.peer->resume();
   return true;
 }

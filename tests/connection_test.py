@@ -474,7 +474,6 @@ def test_output_limits_can_change_and_are_by_class():
 
 
 def test_a_client_that_never_reads_is_bounded_while_gigabytes_are_asked():
-    """Without limits of the configuration: the server stops reading what it cannot answer."""
     with start(('client-output-buffer-limit', ['normal', '64mb', '0', '0'])) as s, s.client() as admin:
         admin.ok('SET', 'big', b'x' * (8 * MB))
         base, most = s.rss_kb(), 0

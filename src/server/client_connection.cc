@@ -160,6 +160,7 @@ bool ClientConnection::over_output_limit() {
 void ClientConnection::schedule_flush() { server_.add_to_flush(*this); }
 
 void ClientConnection::resume() {
+  session_->last_active_ms = server_.loop().wall_ms();  // waiting was not idling
   server_.add_to_resume(*this);
   schedule_flush();
 }

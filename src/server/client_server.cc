@@ -261,7 +261,7 @@ void ClientServer::tend(int64_t period_ms) {
 void ClientServer::look_after(ClientConnection& connection) {
   int64_t now = loop_.wall_ms(), idle_ms = int64_t{network_.idle_timeout_s} * 1000;
   Session& session = connection.session();
-  if (idle_ms && !session.parked && !session.monitoring && now - session.last_active_ms > idle_ms) {
+  if (idle_ms && !session.parked && !session.paused && !session.monitoring && now - session.last_active_ms > idle_ms) {
     log(LogLevel::verbose, "Closing idle client");
     stats.idle_disconnections++;
     session.doom();

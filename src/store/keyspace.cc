@@ -68,7 +68,7 @@ Entry* Keyspace::put(int db, Bytes key, uint64_t hash, Value value, int64_t expi
     }
   }
   Entry* old = database(db).find(key, hash);
-  if (expire_at_ms == kKeepTtl) expire_at_ms = old ? old->expire_at_ms() : kNoExpiry;
+  if (expire_at_ms == kKeepTtl) expire_at_ms = old && !old->expired(now_ms_) ? old->expire_at_ms() : kNoExpiry;
   if (expire_at_ms != kNoExpiry && expire_at_ms <= now_ms_) {
     if (old) remove(db, old, hash);
     return nullptr;
@@ -81,7 +81,7 @@ Entry* Keyspace::put(int db, Bytes key, uint64_t hash, Value value, int64_t expi
 
 Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int64_t expire_at_ms, bool as_int) {
   Entry* old = database(db).find(key, hash);
-  if (expire_at_ms == kKeepTtl) expire_at_ms = old ? old->expire_at_ms() : kNoExpiry;
+  if (expire_at_ms == kKeepTtl) expire_at_ms = old && !old->expired(now_ms_) ? old->expire_at_ms() : kNoExpiry;
   if (expire_at_ms != kNoExpiry && expire_at_ms <= now_ms_) {
     if (old) remove(db, old, hash);
     return nullptr;

@@ -79,8 +79,12 @@ class Twin {
     int64_t at_ms = kNoExpiry;
     if (uint64_t kind = random_.below(4); kind == 0) at_ms = Keyspace::kKeepTtl;
     else if (kind < 3) at_ms = keyspace_.now_ms() - 20 + static_cast<int64_t>(random_.below(400));
-    Entry* found = keyspace_.find(db, key, hash, Keyspace::Touch::write);   // commands look first
-    ASSERT_EQ(found != nullptr, model(db).contains(key));
+    if (random_.below(2)) {   // most commands look first
+      Entry* found = keyspace_.find(db, key, hash, Keyspace::Touch::write);
+      ASSERT_EQ(found != nullptr, model(db).contains(key));
+    } else if (Entry* held = keyspace_.database(db).find(key, hash); held && held->expired(keyspace_.now_ms())) {
+      expired_--;             // overwritten, not expired
+    }
     Entry* entry = random_.below(2) ? keyspace_.put_string(db, key, hash, text, at_ms)
                                     : keyspace_.put(db, key, hash, make_string(text, random_.below(2)), at_ms);
     if (at_ms == Keyspace::kKeepTtl) at_ms = model(db).contains(key) ? model(db)[key].at_ms : kNoExpiry;

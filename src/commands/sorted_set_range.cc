@@ -156,13 +156,10 @@ void zrangestore(Call& c) {
   Value value(SortedSet::make(context));
   SortedSet stored(*value, context);
   char scratch[24];
-  size_t longest = 0;
-  source->for_each(run, false, [&](const PackedValue& member, double) {
-    longest = std::max(longest, member.length());
-  });
-  stored.expect(run.count, longest);
-  source->for_each(run, false, [&](const PackedValue& member, double score) {
-    stored.append(member.bytes(scratch), score);
+  // In the order of the reply, as Redis: what comes while the result is a listpack loses the sign of a zero.
+  source->for_each(run, query.reverse, [&](const PackedValue& member, double score) {
+    Bytes text = member.bytes(scratch);
+    query.reverse ? stored.set(text, score) : stored.append(text, score);
   });
   c.put(target, std::move(value), "zrangestore", EventClass::zset);
   c.reply.integer(static_cast<int64_t>(run.count));

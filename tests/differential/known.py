@@ -58,6 +58,10 @@ KNOWN = [
           'ZRANK and ZREVRANK take WITHSCORE (Redis 7.2); 7.0.15 refuses a third argument.',
           lambda args, a, b: upper(args, 0) in (b'ZRANK', b'ZREVRANK') and len(args) == 4 and a[0] == '-' and
           b'number of arguments' in a[1] and (b == ('-', b'ERR syntax error') or upper(args, 3) == b'WITHSCORE')),
+    Known('sort-subnormal',
+          'SORT takes a sorted set whatever its scores are; 7.0.15 fails where a small one holds a subnormal score.',
+          lambda args, a, b: upper(args, 0) in (b'SORT', b'SORT_RO') and b[0] in '*:' and
+          a == ('-', b"ERR One or more scores can't be converted into double")),
     Known('lolwut',
           'LOLWUT draws a picture of its own.',
           lambda args, a, b: upper(args, 0) == b'LOLWUT' and b'Redis ver.' in b[1]),

@@ -169,7 +169,7 @@ void swapdb(Call& c) {
   auto exists = [&](int64_t db) { return db >= 0 && db < c.keyspace.databases(); };
   if (!exists(first) || !exists(second)) return c.reply.error("ERR DB index is out of range");
   int a = static_cast<int>(first), b = static_cast<int>(second);
-  c.keyspace.swap(a, b);
+  if (a != b) c.keyspace.swap(a, b);
   c.reply.ok();
 }
 

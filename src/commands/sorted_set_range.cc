@@ -156,7 +156,9 @@ void zrangestore(Call& c) {
   Value value(SortedSet::make(context));
   SortedSet stored(*value, context);
   char scratch[24];
-  // In the order of the reply, as Redis: what comes while the result is a listpack loses the sign of a zero.
+  // As Redis, for what comes while the result is a listpack loses the sign of a zero: in the order of the reply, and
+  // prepared for its size only where that is known beforehand.
+  if (query.range.by == By::rank) stored.expect(run.count, 0);
   source->for_each(run, query.reverse, [&](const PackedValue& member, double score) {
     Bytes text = member.bytes(scratch);
     query.reverse ? stored.set(text, score) : stored.append(text, score);

@@ -181,7 +181,9 @@ void save_hash(const Object& o, uint8_t type, RdbOutput& out) {
   HashRdb::save_table(o, type, out);
 }
 
-Value load_hash(uint8_t type, RdbInput& in, const TypeContext& context) {
+Value load_hash(uint8_t type, RdbInput& in, const TypeContext& now) {
+  // No field counts as expired while it is loaded, so that one that comes twice is noticed.
+  const TypeContext context{INT64_MIN, now.limits};
   Value value(Hash::make(context));
   Hash hash(*value, context);
   bool done;

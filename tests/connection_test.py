@@ -413,6 +413,7 @@ def test_no_touch_leaves_the_idle_time(server):
 def hold_replies(server, megabytes):
     """A client that reads nothing while about so much is sent to it."""
     c = server.client()
+    c.number = c.ok('CLIENT', 'ID')
     c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     c.send_bytes(encode([b'GET', b'big']) * megabytes)
     return c
@@ -420,28 +421,26 @@ def hold_replies(server, megabytes):
 
 @ours
 def test_clients_are_evicted_largest_first():
-    with start(('maxmemory-clients', '30mb')) as s, s.client() as admin:
+    with start(('maxmemory-clients', '25mb')) as s, s.client() as admin:
         admin.ok('CLIENT', 'NO-EVICT', 'ON')
-        admin.ok('SET', 'big', b'x' * MB)
-        small, large = hold_replies(s, 9), hold_replies(s, 14)
+        admin.ok('SET', 'big', b'x' * 900000)
+        first, second = hold_replies(s, 10), hold_replies(s, 12)
         time.sleep(0.1)
-        largest = max(map(fields, admin.ok('CLIENT', 'LIST').splitlines()), key=lambda f: int(f['tot-mem']))['id']
         assert info(admin, 'evicted_clients') == '0'
-        middle = hold_replies(s, 11)
+        third = hold_replies(s, 40)
         eventually(lambda: info(admin, 'evicted_clients') == '1')
-        assert info(admin, 'connected_clients') == '3'
-        assert admin.ok('CLIENT', 'LIST', 'ID', largest) == b'', 'the largest goes'
-        large.close()
+        assert admin.ok('CLIENT', 'LIST', 'ID', third.number) == b'', 'the largest goes'
+        assert len(admin.ok('CLIENT', 'LIST', 'ID', first.number, second.number).splitlines()) == 2
         protected = s.client()
         protected.ok('CLIENT', 'NO-EVICT', 'ON')
         protected.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         protected.send_bytes(encode([b'GET', b'big']) * 40)
         time.sleep(0.2)
         assert info(admin, 'evicted_clients') == '1', 'NO-EVICT keeps it'
-        admin.ok('CONFIG', 'SET', 'maxmemory-clients', '15mb')
-        eventually(lambda: info(admin, 'evicted_clients') == '2')
-        assert info(admin, 'connected_clients') == '3'
-        for c in (small, middle, protected):
+        admin.ok('CONFIG', 'SET', 'maxmemory-clients', '10mb')
+        eventually(lambda: int(info(admin, 'evicted_clients')) >= 2)
+        assert admin.ok('CLIENT', 'LIST', 'ID', second.number) == b'', 'the larger of the two'
+        for c in (first, second, third, protected):
             c.close()
 
 
@@ -584,4 +583,9 @@ def test_info_counts_what_was_refused():
             if not ORACLE:
                 eventually(lambda: info(c, 'client_query_buffer_limit_disconnections') == '1')
             held[3].close()
+            with s.client() as bad:
+                bad.send_bytes(b'*1\r\n$-1\r\n')
+                assert bad.reply().startswith(b'ERR Protocol error') and bad.at_end()
+            if not ORACLE:
+                assert info(c, 'protocol_errors') == '1' and info(c, 'client_idle_disconnections') == '0'
             assert int(info(c, 'total_connections_received')) >= 5

@@ -17,7 +17,7 @@ char* open_blob(Call& c, Bytes key, Entry* entry, size_t size) {
     return blob->data();
   }
   char scratch[24];
-  Bytes old = entry ? string_bytes(*entry, scratch) : Bytes{};
+  Bytes old = entry ? string_bytes(*entry, scratch) : Bytes("");  // not null, which memcpy does not take
   Blob* blob = Blob::create(size);
   std::memcpy(blob->data(), old.data(), old.size());
   std::memset(blob->data() + old.size(), 0, size - old.size());

@@ -25,7 +25,7 @@ void edit_string(Call& c, Bytes key, Entry* entry, size_t size, Bytes event, Wri
     entry->set_edited(true);
   } else if (size <= Entry::kMaxInline) {
     char buffer[Entry::kMaxInline], scratch[24];
-    Bytes old = entry ? string_bytes(*entry, scratch) : Bytes{};
+    Bytes old = entry ? string_bytes(*entry, scratch) : Bytes("");  // not null, which memcpy does not take
     std::memcpy(buffer, old.data(), old.size());
     std::memset(buffer + old.size(), 0, size - old.size());
     write(buffer);

@@ -214,9 +214,12 @@ size_t Keyspace::flush(int db, bool background) {
     if (database->size() == 0) continue;
     Database* old = database.release();
     database = std::make_unique<Database>(old->id(), now_ms_);
-    if (background_ && (background || old->size() > options_.background_effort))
+    if (background_ && (background || old->size() > options_.background_effort)) {
+      stats_.freed_in_background += old->size();
       free_in_background(old->estimated_bytes(random_), [old] { delete old; });
-    else delete old;
+    } else {
+      delete old;
+    }
   }
   stats_.changes += removed;
   return removed;

@@ -54,6 +54,7 @@ else
   skip ioredis "npm is not installed"
 fi
 [ $peer = oracle ] || part console $pytest tests/console_test.py
+[ $peer = oracle ] || part memory $pytest tests/memory_test.py $slow
 part server $pytest tests/server_test.py tests/settings_test.py tests/connection_test.py tests/tools_test.py $slow
 [ $peer = oracle ] || part persist $pytest tests/persist_test.py
 part abuse $pytest tests/abuse_test.py $slow

@@ -387,6 +387,28 @@ def test_clients_are_told_while_a_file_is_loaded():
             assert info(c)['rdb_last_load_keys_loaded'] == '1500'
 
 
+def test_a_server_told_to_end_while_it_loads_leaves_the_file_alone():
+    with harness.peer('vitrine') as server:
+        with server.client() as c:
+            c.ok('DEBUG', 'POPULATE', 3000)
+            c.ok('SAVE')
+        server.process.kill()
+        server.process.wait()
+        before = open(f'{server.dir}/dump.rdb', 'rb').read()
+        server.settings += [('key-load-delay', 1000), ('save', ['1', '1'])]
+        for end in ('SIGTERM', 'SHUTDOWN'):
+            server.start()
+            if end == 'SIGTERM':
+                assert server.terminate(2) == 0
+            else:
+                with server.client() as c:
+                    assert c.call('DEBUG', 'RELOAD').startswith(b'LOADING')
+                    c.send('SHUTDOWN')
+                    assert c.at_end()
+                assert server.process.wait(2) == 0
+            assert open(f'{server.dir}/dump.rdb', 'rb').read() == before
+
+
 def test_a_file_that_cannot_be_trusted_ends_the_start_with_a_reason():
     rng = random.Random(3)
     with harness.peer('vitrine') as server:

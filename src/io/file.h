@@ -80,7 +80,7 @@ class Files {
 };
 
 // The machine's own disk.
-class SystemFiles final : public Files {
+class SystemFiles : public Files {
  public:
   FileResult<std::string> read_all(const std::string& path, uint64_t limit = kNoLimit) override;
   FileResult<void> write_atomic(const std::string& path, Bytes content, unsigned mode = 0644) override;

@@ -16,6 +16,7 @@ constexpr uint64_t kSyncEveryBytes = 4 << 20;
 constexpr int64_t kRetryAfterMs = 5000;
 constexpr int64_t kReportEveryMs = 1000;
 constexpr int64_t kProgressEveryMs = 2000;
+constexpr const char* kStopped = "the server was told to end";
 
 void sleep_us(int64_t us) { std::this_thread::sleep_for(std::chrono::microseconds(us)); }
 
@@ -244,14 +245,14 @@ namespace {
 // A file as it is read; the loop gets its turn now and then.
 class FileSource final : public RdbInput::Source {
  public:
-  FileSource(ReadFile& file, std::function<void(uint64_t bytes)> on_bytes)
+  FileSource(ReadFile& file, std::function<bool(uint64_t bytes)> on_bytes)
       : file_(file), left_(file.size()), on_bytes_(std::move(on_bytes)) {}
 
   size_t read(char* to, size_t n) override {
     auto got = file_.read(to, n);
     if (!got) return error = got.error().text, left_ = 0, 0;
     left_ = *got == 0 ? 0 : left_ - std::min<uint64_t>(left_, *got);
-    on_bytes_(*got);
+    if (!on_bytes_(*got)) return error = kStopped, left_ = 0, 0;
     return *got;
   }
   uint64_t left() const override { return left_; }
@@ -261,7 +262,7 @@ class FileSource final : public RdbInput::Source {
  private:
   ReadFile& file_;
   uint64_t left_;
-  std::function<void(uint64_t)> on_bytes_;
+  std::function<bool(uint64_t)> on_bytes_;
 };
 
 }  // namespace
@@ -275,10 +276,10 @@ std::expected<SnapshotContent, std::string> Snapshots::load(bool replace, bool s
   int64_t next_line_ms = loading_.start_ms + kProgressEveryMs;
   FileSource source(**file, [&](uint64_t bytes) {
     loading_.loaded_bytes += bytes;
-    if (loading_.loaded_bytes < next_events) return;
+    if (loading_.loaded_bytes < next_events) return true;
     next_events = loading_.loaded_bytes + static_cast<uint64_t>(options_.loading_events_bytes);
-    if (serve) on_events();
     if (loop_.wall_ms() >= next_line_ms) tell_progress(), next_line_ms = loop_.wall_ms() + kProgressEveryMs;
+    return !serve || on_events();
   });
   RdbInput in(source, options_.checksum);
   SnapshotRules rules;
@@ -287,7 +288,7 @@ std::expected<SnapshotContent, std::string> Snapshots::load(bool replace, bool s
   rules.replace = replace;
   if (options_.key_load_delay_us > 0) rules.on_key = [&] {
     sleep_us(options_.key_load_delay_us);
-    if (serve) on_events();
+    if (serve && !on_events()) in.fail(kStopped);
   };
   auto content = read_snapshot(in, keyspace_, rules);
   loading_.active = false;

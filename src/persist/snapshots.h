@@ -67,10 +67,10 @@ class Snapshots {
   Bytes write_refusal() const;
 
   // Reads the file into the keyspace. `replace`: keys that are there already make place, else they are an error.
-  // `serve`: on_events is called now and then; not from within a command.
+  // `serve`: on_events is called now and then, and says whether to go on; not from within a command.
   std::expected<SnapshotContent, std::string> load(bool replace, bool serve);
   bool file_exists() { return files_.exists(options_.dbfilename); }
-  std::function<void()> on_events;
+  std::function<bool()> on_events;
   // What is said of each key's use, as the eviction policy needs it.
   std::function<SnapshotFacts::Access()> access_facts;
   // A child was started or has ended, or its result changes write_refusal().

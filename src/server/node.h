@@ -50,7 +50,7 @@ class Node {
   // Turns until stop() was called.
   void run();
   // Reads the snapshot there is, before the first turn; clients are served meanwhile as far as that goes. False when it
-  // cannot be read (the log says why): then the node must not run.
+  // cannot be read (the log says why): then the node must not run. True as well when it was told to end meanwhile.
   bool load_data();
 
   // SHUTDOWN and the signals: saves as asked for, then stop(). False when that failed and force was not given: the node

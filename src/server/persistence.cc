@@ -19,7 +19,10 @@ void Node::wire_persistence() {
       default: return SnapshotFacts::Access::none;
     }
   };
-  snapshots_.on_events = [this] { serve_while_loading(); };
+  snapshots_.on_events = [this] {
+    serve_while_loading();
+    return !stopping_;
+  };
   snapshots_.on_change = [this] { follow_persistence(); };
   for (const char* name : {"save", "stop-writes-on-bgsave-error"})
     settings_.find(name)->apply([this] { return follow_persistence(), Refusal(); });
@@ -52,6 +55,7 @@ bool Node::load_data() {
   int64_t start_us = loop_.clock().monotonic_us();
   keyspace_.set_now(loop_.wall_ms());
   auto content = snapshots_.load(false, true);
+  if (stopping_) return true;
   if (!content) {
     log(LogLevel::warning, "Fatal error loading the DB, check the file and its folder: %s. Exiting.",
         content.error().c_str());
@@ -75,6 +79,8 @@ bool Node::load_data() {
 bool Node::shut_down(const Farewell& how) {
   log(LogLevel::warning, "User requested shutdown...");
   snapshots_.cancel_background();
+  // What is half loaded must not take the place of the whole.
+  if (snapshots_.loading().active) return stop(), true;
   if (how.save || (!how.nosave && snapshots_.has_save_points())) {
     log(LogLevel::notice, "Saving the final RDB snapshot before exiting.");
     if (auto saved = snapshots_.save(); !saved) {

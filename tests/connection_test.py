@@ -456,6 +456,13 @@ def test_a_large_query_is_evicted_and_a_share_of_maxmemory_counts():
         assert int(info(admin, 'evicted_clients')) == 1 and admin.ok('PING') == b'PONG'
 
 
+def test_limits_too_small_to_talk_cut_nobody_off():
+    with start(('maxmemory-clients', '1'), ('client-output-buffer-limit', ['normal', '1', '1', '1'])) as s:
+        with s.client() as c:
+            assert c.ok('PING') == b'PONG' and c.ok('ECHO', 'x' * 1000) == b'x' * 1000
+            assert config(c, 'maxmemory-clients') == '1'
+
+
 def test_output_limits_can_change_and_are_by_class():
     with start() as s, s.client() as admin:
         admin.ok('SET', 'big', b'x' * MB)

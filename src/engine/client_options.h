@@ -26,8 +26,11 @@ struct ClientOptions {
 
 // The limit of maxmemory-clients in bytes; 0: none.
 inline uint64_t max_clients_memory_bytes(const ClientOptions& options, uint64_t maxmemory) {
-  if (options.max_clients_memory >= 0) return static_cast<uint64_t>(options.max_clients_memory);
-  return maxmemory / 100 * static_cast<uint64_t>(-options.max_clients_memory);
+  // With less than this nobody could talk to the server any more, not even to say so.
+  constexpr uint64_t kLeast = 128 << 10;
+  int64_t given = options.max_clients_memory;
+  uint64_t limit = given >= 0 ? static_cast<uint64_t>(given) : maxmemory / 100 * static_cast<uint64_t>(-given);
+  return limit && limit < kLeast ? kLeast : limit;
 }
 
 }  // namespace vitrine

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -143,7 +144,9 @@ bool ClientConnection::over_output_limit() {
   }
   const OutputBufferLimit& limit = server_.client_options().output_normal;
   if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return false;
-  size_t held = session_->out.capacity();
+  // A first buffer is free, as in Redis: a limit below it does not cut off everybody.
+  constexpr size_t kFree = 16 << 10;
+  size_t held = session_->out.capacity() - std::min(session_->out.capacity(), kFree);
   bool hard = limit.hard_bytes && held >= limit.hard_bytes;
   bool soft = limit.soft_bytes && held >= limit.soft_bytes;
   if (!soft) session_->soft_limit_since_ms = 0;

@@ -63,8 +63,8 @@ def settled(client, field, good, seconds=10.0):
 
 # ---- expired keys -----------------------------------------------------------------------------------------------
 
-# K is the key, D a key that is not there, and list, set, zset, hash, str are live keys of those types. What is not named
-# here is called with its key and as many ones as it asks for.
+# K is the key, D a key that is not there, and list, set, zset, hash, str are live keys of those types. What is not
+# named here is called with its key and as many ones as it asks for.
 TEMPLATES = '''
 append K v|bitcount K|blmove K D left right 0.01|blmove list K left right 0.01|blmpop 0.01 1 K left|blpop K 0.01
 brpop K 0.01|brpoplpush K D 0.01|brpoplpush list K 0.01|bzmpop 0.01 2 K D min|bzpopmax K 0.01|bzpopmin K 0.01

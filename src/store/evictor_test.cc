@@ -198,7 +198,8 @@ TEST(Evictor, RandomPoliciesSpareNobody) {
   for (EvictionPolicy policy : {allkeys_random, volatile_random}) {
     Counted c(policy);
     for (int i = 0; i < 3000; i++)
-      c.put("key:" + std::to_string(i), policy == volatile_random ? kStart + 1000 + i * 1000 : kNoExpiry, i % 3 ? 0 : 7);
+      c.put("key:" + std::to_string(i), policy == volatile_random ? kStart + 1000 + i * 1000 : kNoExpiry,
+            i % 3 ? 0 : 7);
     c.evict_down_to(1500);
     for (int part = 0; part < 6; part++) {
       size_t kept = 0;

@@ -16,6 +16,8 @@ struct ParkRequest {
   Type type = Type::list;
   int64_t deadline_ms = 0;                 // 0: waits for ever
   TimeoutReply timeout_reply = TimeoutReply::null_array;
+  bool also_when_gone = false;             // run again as well when a key goes or becomes of another type
+  int64_t retry_ms = 0;                    // run again at that moment, fed or not; 0: never
 };
 
 }  // namespace vitrine

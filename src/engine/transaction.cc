@@ -39,6 +39,7 @@ bool WatchTable::has_expired_key(const Session& session) const {
 }
 
 void WatchTable::on_change(const Change& change) {
+  if (change.aside) return;
   auto it = watchers_.find({change.db, std::string(change.key)});
   if (it == watchers_.end()) return;
   for (SessionId id : it->second)

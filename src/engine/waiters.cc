@@ -21,11 +21,17 @@ void Waiters::park(Session& session, Command* command, std::span<const Bytes> ar
   p.type = request.type;
   p.deadline_ms = reuse_order_ ? reuse_deadline_ms_ : request.deadline_ms;
   p.timeout_reply = request.timeout_reply;
+  p.also_when_gone = request.also_when_gone;
+  p.retry_ms = request.retry_ms;
   for (Bytes key : request.keys) {
     Key k{session.db, std::string(key)};
-    if (queues_[k].emplace(p.order, session.id).second) p.keys.push_back(std::move(k));
+    Queue& queue = queues_[k];
+    if (!queue.waiting.emplace(p.order, session.id).second) continue;
+    queue.when_gone += p.also_when_gone;
+    p.keys.push_back(std::move(k));
   }
   if (p.deadline_ms) deadlines_.emplace(p.deadline_ms, session.id);
+  if (p.retry_ms) retries_.emplace(p.retry_ms, session.id);
   session.parked = true;
 }
 
@@ -34,20 +40,26 @@ void Waiters::release(Session& session) {
   if (it == parked_.end()) return;
   for (const Key& key : it->second.keys) {
     auto queue = queues_.find(key);
-    queue->second.erase(it->second.order);
-    if (queue->second.empty()) queues_.erase(queue);
+    queue->second.waiting.erase(it->second.order);
+    queue->second.when_gone -= it->second.also_when_gone;
+    if (queue->second.waiting.empty()) queues_.erase(queue);
   }
-  auto [from, to] = deadlines_.equal_range(it->second.deadline_ms);
-  for (auto d = from; d != to; ++d) {
-    if (d->second != session.id) continue;
-    deadlines_.erase(d);
-    break;
-  }
+  forget(deadlines_, it->second.deadline_ms, session.id);
+  forget(retries_, it->second.retry_ms, session.id);
   parked_.erase(it);
   session.parked = false;
   if (parked_.empty()) {
     keyspace_.unobserve(this);
     fed_.clear();
+  }
+}
+
+void Waiters::forget(Moments& moments, int64_t at_ms, SessionId id) {
+  auto [from, to] = moments.equal_range(at_ms);
+  for (auto m = from; m != to; ++m) {
+    if (m->second != id) continue;
+    moments.erase(m);
+    return;
   }
 }
 
@@ -57,10 +69,16 @@ void Waiters::feed(const Key& key) {
 }
 
 void Waiters::on_change(const Change& change) {
-  if (!change.gone) feed({change.db, std::string(change.key)});
+  if (change.aside) return;
+  Key key{change.db, std::string(change.key)};
+  auto queue = queues_.find(key);
+  if (queue != queues_.end() && (!change.gone || queue->second.when_gone > 0)) feed(key);
 }
 
-void Waiters::on_flush(int) {}
+void Waiters::on_flush(int db) {
+  for (const auto& [key, queue] : queues_)
+    if (key.db == db && queue.when_gone > 0) feed(key);
+}
 
 void Waiters::on_swap(int a, int b) {
   for (const auto& [key, queue] : queues_)
@@ -80,14 +98,13 @@ void Waiters::serve_key(const Key& key, const Sessions& sessions, const Run& run
   auto queue = queues_.find(key);
   if (queue == queues_.end()) return;
   std::vector<SessionId> waiting;
-  for (const auto& [order, id] : queue->second) waiting.push_back(id);
+  for (const auto& [order, id] : queue->second.waiting) waiting.push_back(id);
   for (SessionId id : waiting) {
     auto it = parked_.find(id);
     Session* session = sessions.find(id);
     if (it == parked_.end() || !session) continue;
     Entry* entry = keyspace_.find(key.db, key.name, hash_bytes(key.name), Keyspace::Touch::peek);
-    if (!entry) return;
-    if (entry->type() != it->second.type) continue;
+    if ((!entry || entry->type() != it->second.type) && !it->second.also_when_gone) continue;
     Parked parked = it->second;
     std::vector<Bytes> argv(parked.argv.begin(), parked.argv.end());
     release(*session);
@@ -112,6 +129,18 @@ void Waiters::expire(const Sessions& sessions, int64_t now_ms) {
     CHECK(session);
     unblock(*session, false);
   }
+  while (!retries_.empty() && retries_.begin()->first <= now_ms) {
+    Parked& parked = parked_.at(retries_.begin()->second);
+    parked.retry_ms = 0;
+    retries_.erase(retries_.begin());
+    for (const Key& key : parked.keys) feed(key);
+  }
+}
+
+int64_t Waiters::next_deadline_ms() const {
+  if (retries_.empty() || deadlines_.empty())
+    return !deadlines_.empty() ? deadlines_.begin()->first : !retries_.empty() ? retries_.begin()->first : 0;
+  return std::min(deadlines_.begin()->first, retries_.begin()->first);
 }
 
 bool Waiters::unblock(Session& session, bool with_error) {

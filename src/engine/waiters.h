@@ -7,6 +7,8 @@
 // way (Call::fed_key) and looks at no other. If it finds nothing (somebody older took it) it parks again, and keeps its
 // place in every queue and its deadline.
 //
+// Some (XREADGROUP) also run again when their key goes or is replaced, or at a moment of their own choice.
+//
 // WAIT-like commands that wait for something else than a key park with no keys and are woken by whoever owns the event.
 #pragma once
 
@@ -40,9 +42,14 @@ class Waiters : public KeyObserver {
   void serve(const Sessions& sessions, const Run& run);
   bool fed() const { return !fed_.empty(); }
 
-  // Releases the sessions whose deadline has passed and writes their timeout reply.
+  // Runs those who wait for this key again, as if it had been written.
+  void feed(int db, Bytes key) { feed({db, std::string(key)}); }
+
+  // Releases the sessions whose deadline has passed and writes their timeout reply; feeds the keys of those that wanted
+  // to run again by now.
   void expire(const Sessions& sessions, int64_t now_ms);
-  int64_t next_deadline_ms() const { return deadlines_.empty() ? 0 : deadlines_.begin()->first; }
+  // The next moment at which expire() has something to do; 0: never.
+  int64_t next_deadline_ms() const;
   // CLIENT UNBLOCK: as if the deadline had passed, or with an error. False when it is not parked.
   bool unblock(Session& session, bool with_error);
 
@@ -69,17 +76,24 @@ class Waiters : public KeyObserver {
     Type type;
     int64_t deadline_ms;
     TimeoutReply timeout_reply;
+    bool also_when_gone;
+    int64_t retry_ms;
   };
-  using Queue = std::map<uint64_t, SessionId>;   // by order
+  struct Queue {
+    std::map<uint64_t, SessionId> waiting;       // by order
+    size_t when_gone = 0;                        // how many run again when the key goes
+  };
+  using Moments = std::multimap<int64_t, SessionId>;
 
   void feed(const Key& key);
+  static void forget(Moments& moments, int64_t at_ms, SessionId id);
   void write_timeout(Session& session, TimeoutReply reply);
   void serve_key(const Key& key, const Sessions& sessions, const Run& run);
 
   Keyspace& keyspace_;
   std::map<Key, Queue> queues_;
   std::unordered_map<SessionId, Parked> parked_;
-  std::multimap<int64_t, SessionId> deadlines_;
+  Moments deadlines_, retries_;
   std::vector<Key> fed_;
   uint64_t next_order_ = 1;
   uint64_t reuse_order_ = 0;               // while serve() runs a command again: the order it had,

@@ -34,6 +34,7 @@ void Node::turn() {
   if (loop_.dispatch_posted()) meter.lap(TurnPhase::posted);
   // Commands that waited for time or for others.
   waiters_.expire(sessions_, keyspace_.now_ms());
+  if (waiters_.fed()) dispatcher_.serve_waiters();
   release_pause();
   clients_.resume_waiting();
   meter.lap(TurnPhase::waiters);

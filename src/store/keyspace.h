@@ -31,6 +31,7 @@ struct Change {
   EventClass kind;
   Type type;           // of the value after the change, or before it when the key is gone
   bool gone;           // the key does not exist any more
+  bool aside = false;  // only something beside the content changed (a stream's groups): WATCH and caches need not know
 };
 
 // Those who need to know of changes: WATCH, blocked commands, client-side caching, notifications, propagation.

@@ -5,6 +5,7 @@
 #include "store/object.h"
 #include "store/set.h"
 #include "store/sorted_set.h"
+#include "store/stream.h"
 #include "store/string.h"
 
 namespace vitrine {
@@ -16,6 +17,7 @@ const TypeOps& type_ops(Type type) {
     case Type::hash: return kHashOps;
     case Type::set: return kSetOps;
     case Type::zset: return kSortedSetOps;
+    case Type::stream: return kStreamOps;
     default: break;
   }
   CHECK(!"a type without operations");

@@ -1,0 +1,91 @@
+#include "store/stream_groups.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+
+namespace vitrine {
+
+StreamGroup::~StreamGroup() {
+  for (auto c = pending_.first(); c; ++c) delete &nack_at(c);
+}
+
+std::unique_ptr<StreamGroup> StreamGroup::clone() const {
+  auto copy = std::make_unique<StreamGroup>(last_id, entries_read);
+  for (const auto& [name, consumer] : consumers_) {
+    StreamConsumer* c = copy->add_consumer(name, consumer->seen_ms);
+    c->active_ms = consumer->active_ms;
+  }
+  for (auto c = pending_.first(); c; ++c) {
+    StreamNack* nack = new StreamNack(nack_at(c));
+    copy->pending_.insert(c->id, nack);
+    if (!nack->consumer) continue;
+    nack->consumer = copy->find_consumer(nack->consumer->name());
+    nack->consumer->pending_.insert(c->id, nack);
+  }
+  return copy;
+}
+
+StreamConsumer* StreamGroup::find_consumer(Bytes name) const {
+  auto it = consumers_.find(name);
+  return it == consumers_.end() ? nullptr : it->second.get();
+}
+
+StreamConsumer* StreamGroup::add_consumer(Bytes name, int64_t now_ms) {
+  auto& slot = consumers_[std::string(name)];
+  CHECK(!slot);
+  slot = std::make_unique<StreamConsumer>(name, now_ms);
+  return slot.get();
+}
+
+void StreamGroup::remove_consumer(StreamConsumer* consumer) {
+  for (auto c = consumer->pending_.first(); c; ++c) {
+    pending_.erase(c->id);
+    delete &nack_at(c);
+  }
+  consumers_.erase(consumers_.find(consumer->name()));
+}
+
+StreamNack* StreamGroup::find(StreamId id) const {
+  auto c = pending_.find(id);
+  return c ? &nack_at(c) : nullptr;
+}
+
+StreamNack* StreamGroup::assign(StreamId id, StreamConsumer* consumer, int64_t delivered_ms) {
+  StreamNack* nack = find(id);
+  if (!nack) {
+    nack = new StreamNack{delivered_ms, 0, nullptr};
+    pending_.insert(id, nack);
+  }
+  if (nack->consumer != consumer) {
+    if (nack->consumer) nack->consumer->pending_.erase(id);
+    consumer->pending_.insert(id, nack);
+    nack->consumer = consumer;
+  }
+  nack->delivered_ms = delivered_ms;
+  return nack;
+}
+
+void StreamGroup::give_back(StreamId id) {
+  StreamNack* nack = find(id);
+  CHECK(nack);
+  if (nack->consumer) nack->consumer->pending_.erase(id);
+  nack->consumer = nullptr;
+}
+
+bool StreamGroup::acknowledge(StreamId id) {
+  StreamNack* nack = find(id);
+  if (!nack) return false;
+  if (nack->consumer) nack->consumer->pending_.erase(id);
+  pending_.erase(id);
+  delete nack;
+  return true;
+}
+
+size_t StreamGroup::memory() const {
+  size_t bytes = sizeof *this + pending_.memory() + pending_.size() * memory::good_size(sizeof(StreamNack));
+  for (const auto& [name, consumer] : consumers_)
+    bytes += sizeof(StreamConsumer) + consumer->pending().memory() + 2 * name.capacity() + 64;
+  return bytes;
+}
+
+}  // namespace vitrine

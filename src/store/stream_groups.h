@@ -1,0 +1,84 @@
+// Consumer groups of a stream: who has been given which entry, and has not acknowledged it yet.
+//
+//   StreamGroup  last_id, entries_read, pending: id → StreamNack, consumers by name
+//   StreamConsumer  pending: id → the same StreamNack
+//
+// Invariants: a nack that has a consumer stands in the group's tree and in that consumer's; one that was given back
+// (XNACK) has none and stands in the group's alone. Ids may be pending whose entries the stream has no more.
+// Moments are in ms since 1970.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "ds/id_tree.h"
+
+namespace vitrine {
+
+using StreamId = TimeId;
+class StreamConsumer;
+
+struct StreamNack {
+  int64_t delivered_ms;
+  int64_t deliveries;
+  StreamConsumer* consumer;                // null: nobody's, given back
+};
+
+class StreamConsumer {
+ public:
+  explicit StreamConsumer(Bytes name, int64_t now_ms) : name_(name), seen_ms(now_ms) {}
+
+  const std::string& name() const { return name_; }
+  const IdTree& pending() const { return pending_; }
+
+ private:
+  friend class StreamGroup;
+  std::string name_;
+  IdTree pending_;
+
+ public:
+  int64_t seen_ms;                         // when it last tried to read or claim
+  int64_t active_ms = -1;                  // when it last got something; -1: never
+};
+
+class StreamGroup {
+ public:
+  static constexpr int64_t kUnknown = -1;
+  using Consumers = std::map<std::string, std::unique_ptr<StreamConsumer>, std::less<>>;
+
+  StreamGroup(StreamId last, int64_t read) : last_id(last), entries_read(read) {}
+  ~StreamGroup();
+  StreamGroup(const StreamGroup&) = delete;
+  StreamGroup& operator=(const StreamGroup&) = delete;
+  std::unique_ptr<StreamGroup> clone() const;
+
+  const IdTree& pending() const { return pending_; }
+  const Consumers& consumers() const { return consumers_; }
+  static StreamNack& nack_at(IdTree::Cursor c) { return *c->as<StreamNack>(); }
+
+  StreamConsumer* find_consumer(Bytes name) const;
+  StreamConsumer* add_consumer(Bytes name, int64_t now_ms);
+  // Forgets the consumer and all that it has pending.
+  void remove_consumer(StreamConsumer* consumer);
+
+  // Null when the id is not pending.
+  StreamNack* find(StreamId id) const;
+  // Gives the entry to this consumer, whoever had it. The nack's count is the caller's.
+  StreamNack* assign(StreamId id, StreamConsumer* consumer, int64_t delivered_ms);
+  // Takes the entry from its consumer, but leaves it pending. REQUIRES: it is pending.
+  void give_back(StreamId id);
+  // False when it was not pending.
+  bool acknowledge(StreamId id);
+
+  size_t memory() const;
+
+  StreamId last_id;                        // of the last entry delivered: `>` reads go on behind it
+  int64_t entries_read;                    // how many entries of the stream lie up to last_id; kUnknown
+ private:
+  IdTree pending_;
+  Consumers consumers_;
+};
+
+}  // namespace vitrine

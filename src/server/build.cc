@@ -22,6 +22,11 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_list_commands(registry);
   add_list_waiting_commands(registry);
   add_sort_commands(registry);
+  add_stream_commands(registry);
+  add_stream_read_commands(registry);
+  add_stream_info_commands(registry);
+  add_stream_group_commands(registry);
+  add_stream_claim_commands(registry);
   add_hash_commands(registry);
   add_hash_scan_commands(registry);
   add_hash_expiry_commands(registry);

@@ -27,6 +27,17 @@ class BulkWriter {
     put_line_end();
   }
 
+  // The header of an array of n elements, which follow.
+  void array(int64_t n) {
+    if (__builtin_expect(static_cast<size_t>(end_ - p_) < kMargin, 0)) refill(0);
+    p_ = reply_detail::write_header(p_, '*', n);
+  }
+
+  void integer(int64_t number) {
+    if (__builtin_expect(static_cast<size_t>(end_ - p_) < kMargin, 0)) refill(0);
+    p_ = reply_detail::write_header(p_, ':', number);
+  }
+
   void bulk_integer(int64_t number) {
     if (__builtin_expect(static_cast<size_t>(end_ - p_) < kMargin + kInt64Chars, 0)) refill(kInt64Chars);
     put_header(static_cast<size_t>(decimal_length(number)));

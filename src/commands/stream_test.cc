@@ -1,0 +1,224 @@
+// Streams through the dispatcher, with a clock that only the test moves: ids from the clock, idle times, what is
+// replayed, who is told, who waits.
+#include <gtest/gtest.h>
+
+#include "commands/families.h"
+#include "engine/dispatcher.h"
+#include "engine/engine_commands.h"
+#include "store/database.h"
+
+namespace vitrine {
+namespace {
+
+struct Recorder : KeyObserver {
+  std::vector<std::string> events;
+  void on_change(const Change& c) override { events.push_back(std::string(c.event) + (c.aside ? " aside" : "")); }
+  void on_flush(int) override {}
+  void on_swap(int, int) override {}
+  std::vector<std::string> take() { return std::exchange(events, {}); }
+};
+
+struct Sink : EffectSink {
+  std::vector<std::string> commands;
+  void on_unit(std::span<const Effect> effects) override {
+    for (const Effect& effect : effects) {
+      std::string text;
+      for (const std::string& word : effect.argv) text += (text.empty() ? "" : " ") + word;
+      commands.push_back(text);
+    }
+  }
+  std::vector<std::string> take() { return std::exchange(commands, {}); }
+};
+
+using Strings = std::vector<std::string>;
+
+class Streams : public testing::Test {
+ protected:
+  static constexpr int64_t kStart = 1'700'000'000'000;
+
+  Streams() {
+    add_generic_commands(registry);
+    add_string_commands(registry);
+    add_stream_commands(registry);
+    add_stream_read_commands(registry);
+    add_stream_info_commands(registry);
+    add_stream_group_commands(registry);
+    add_stream_claim_commands(registry);
+    add_transaction_commands(registry, dispatcher);
+  }
+
+  Session& open() {
+    Session& session = sessions.open(nullptr, kStart);
+    session.authenticated = true;
+    return session;
+  }
+  // The reply on one line, with spaces for line ends.
+  std::string run(Session& session, const std::string& command) {
+    Strings words;
+    for (size_t at = 0; at < command.size();) {
+      size_t end = std::min(command.find(' ', at), command.size());
+      words.push_back(command.substr(at, end - at));
+      at = end + 1;
+    }
+    std::vector<Bytes> argv(words.begin(), words.end());
+    dispatcher.begin_batch();
+    dispatcher.run(session, dispatcher.prepare(argv));
+    return take(session);
+  }
+  std::string run(const std::string& command) { return run(me, command); }
+  static std::string take(Session& session) {
+    std::string text = session.out.text(), out;
+    session.out.consume(text.size());
+    for (size_t i = 0; i < text.size(); i++)
+      if (text[i] != '\r') out += text[i] == '\n' ? ' ' : text[i];
+    if (!out.empty()) out.pop_back();
+    return out;
+  }
+  void pass(int64_t ms) {
+    keyspace.set_now(keyspace.now_ms() + ms);
+    waiters.expire(sessions, keyspace.now_ms());
+    if (waiters.fed()) dispatcher.serve_waiters();
+  }
+
+  ClientOptions clients;
+  ObserveOptions observe;
+  Allowance debug = Allowance::no;
+  Keyspace::Options options;
+  Keyspace keyspace{options, kStart, 1};
+  Sessions sessions;
+  CommandRegistry registry;
+  Waiters waiters{keyspace};
+  WatchTable watches{keyspace, sessions};
+  Dispatcher dispatcher{{clients, observe, debug}, registry, keyspace, sessions, waiters, watches};
+  Session& me = open();
+};
+
+TEST_F(Streams, TakeIdsFromTheClock) {
+  EXPECT_EQ(run("xadd s * f v"), "$15 1700000000000-0");
+  EXPECT_EQ(run("xadd s * f v"), "$15 1700000000000-1");
+  pass(5);
+  EXPECT_EQ(run("xadd s * f v"), "$15 1700000000005-0");
+  // The clock goes back; ids do not.
+  pass(-3);
+  EXPECT_EQ(run("xadd s * f v"), "$15 1700000000005-1");
+  EXPECT_EQ(run("xadd s 1700000000005-* f v"), "$15 1700000000005-2");
+  EXPECT_EQ(run("xadd s 1700000000006-* f v"), "$15 1700000000006-0");
+  run("xadd t 18446744073709551615-18446744073709551614 f v");
+  EXPECT_EQ(run("xadd t * f v"), "$41 18446744073709551615-18446744073709551615");
+  EXPECT_EQ(run("xadd t * f v").substr(0, 33), "-ERR The stream has exhausted the");
+}
+
+TEST_F(Streams, HandOverWhatIsIdle) {
+  run("xadd s 1-1 f v"), run("xadd s 2-1 f v"), run("xgroup create s g 0");
+  run("xreadgroup group g a streams s >");
+  pass(100);
+  EXPECT_EQ(run("xpending s g idle 101 - + 10"), "*0");
+  EXPECT_EQ(run("xpending s g idle 100 - + 1"), "*1 *4 $3 1-1 $1 a :100 :1");
+  EXPECT_EQ(run("xautoclaim s g b 101 0"), "*3 $3 0-0 *0 *0");
+  EXPECT_EQ(run("xautoclaim s g b 100 0 count 1 justid"), "*3 $3 2-1 *1 $3 1-1 *0");
+  EXPECT_EQ(run("xpending s g - + 10"), "*2 *4 $3 1-1 $1 b :0 :1 *4 $3 2-1 $1 a :100 :1");
+  EXPECT_EQ(run("xclaim s g b 101 2-1"), "*0");
+  EXPECT_EQ(run("xclaim s g b 100 2-1 idle 30"), "*1 *2 $3 2-1 *2 $1 f $1 v");
+  EXPECT_EQ(run("xpending s g - + 10 b"), "*2 *4 $3 1-1 $1 b :0 :1 *4 $3 2-1 $1 b :30 :2");
+  pass(7);
+  EXPECT_EQ(run("xinfo consumers s g"),
+            "*2 *8 $4 name $1 a $7 pending :0 $4 idle :107 $8 inactive :107 "
+            "*8 $4 name $1 b $7 pending :2 $4 idle :7 $8 inactive :7");
+  EXPECT_EQ(run("xreadgroup group g b streams s >"), "*-1");
+  EXPECT_EQ(run("xclaim s g c 1000 1-1"), "*0");
+  EXPECT_EQ(run("xinfo consumers s g"),
+            "*3 *8 $4 name $1 a $7 pending :0 $4 idle :107 $8 inactive :107 "
+            "*8 $4 name $1 b $7 pending :2 $4 idle :0 $8 inactive :7 "
+            "*8 $4 name $1 c $7 pending :0 $4 idle :0 $8 inactive :-1");
+}
+
+TEST_F(Streams, AreReplayedInExactWords) {
+  Sink sink;
+  dispatcher.effects().attach(&sink);
+  run("xadd s * f v"), run("xadd s maxlen ~ 1 * f w"), run("xadd s maxlen 1 9999999999999-* f x");
+  EXPECT_EQ(sink.take(), (Strings{"XADD s 1700000000000-0 f v", "XADD s 1700000000000-1 f w",
+                                  "XADD s MAXLEN = 1 9999999999999-0 f x"}));
+  run("xgroup create s g 0"), run("xreadgroup group g a streams s >");
+  EXPECT_EQ(sink.take(),
+            (Strings{"xgroup create s g 0", "XGROUP CREATECONSUMER s g a",
+                     "XCLAIM s g a 0 9999999999999-0 TIME 1700000000000 RETRYCOUNT 1 FORCE JUSTID "
+                     "LASTID 9999999999999-0",
+                     "XGROUP SETID s g 9999999999999-0 ENTRIESREAD 3"}));
+  run("xreadgroup group g a streams s >"), run("xpending s g"), run("xclaim s g a 5 9999999999999-0");
+  EXPECT_EQ(sink.take(), Strings{});
+  pass(5);
+  run("xautoclaim s g b 5 0");
+  EXPECT_EQ(sink.take(),
+            (Strings{"XGROUP CREATECONSUMER s g b",
+                     "XCLAIM s g b 0 9999999999999-0 TIME 1700000000005 RETRYCOUNT 2 FORCE JUSTID "
+                     "LASTID 9999999999999-0"}));
+  run("xdel s 9999999999999-0"), run("xautoclaim s g b 0 0");
+  EXPECT_EQ(sink.take(), (Strings{"xdel s 9999999999999-0", "XACK s g 9999999999999-0"}));
+  dispatcher.effects().detach(&sink);
+}
+
+TEST_F(Streams, TellOfGroupsAsideOfTheContent) {
+  Recorder recorder;
+  keyspace.observe(&recorder);
+  run("xadd s 1-1 f v");
+  EXPECT_EQ(recorder.take(), Strings{"xadd"});
+  run("xgroup create s g 0"), run("xgroup createconsumer s g a"), run("xgroup setid s g 0"), run("xsetid s 5-5");
+  EXPECT_EQ(recorder.take(), (Strings{"xgroup-create aside", "xgroup-createconsumer aside", "xgroup-setid aside",
+                                      "xsetid aside"}));
+  run("xreadgroup group g b streams s >"), run("xack s g 1-1"), run("xgroup delconsumer s g b");
+  run("xgroup destroy s g");
+  EXPECT_EQ(recorder.take(), (Strings{"xgroup-createconsumer aside", "xgroup-delconsumer aside",
+                                      "xgroup-destroy aside"}));
+  run("xadd s maxlen 1 6-1 f v"), run("xtrim s maxlen 5"), run("xtrim s maxlen 0"), run("xdel s 6-1");
+  EXPECT_EQ(recorder.take(), (Strings{"xadd", "xtrim", "xtrim"}));
+  run("xgroup create t g 0 mkstream");
+  EXPECT_EQ(recorder.take(), Strings{"xgroup-create"});
+  keyspace.unobserve(&recorder);
+}
+
+TEST_F(Streams, LeaveWatchedKeysAloneWhenOnlyGroupsChange) {
+  Session& other = open();
+  run("xadd s 1-1 f v");
+  run("watch s");
+  run(other, "xgroup create s g 0"), run(other, "xreadgroup group g a streams s >"), run(other, "xack s g 1-1");
+  run("multi"), run("xlen s");
+  EXPECT_EQ(run("exec"), "*1 :1");
+  run("watch s"), run(other, "xadd s 2-1 f v"), run("multi");
+  EXPECT_EQ(run("exec"), "*-1");
+}
+
+TEST_F(Streams, WakeWhoWaitsForEntries) {
+  Session &a = open(), &b = open();
+  run("xadd s 1-1 f v"), run("xgroup create s g $");
+  EXPECT_EQ(run(a, "xread block 0 streams s t $ $"), "");
+  EXPECT_EQ(run(b, "xreadgroup group g x block 50 streams s >"), "");
+  run("xadd s 2-1 f v");
+  EXPECT_EQ(take(a), "*1 *2 $1 s *1 *2 $3 2-1 *2 $1 f $1 v");
+  EXPECT_EQ(take(b), "*1 *2 $1 s *1 *2 $3 2-1 *2 $1 f $1 v");
+  run(b, "xreadgroup group g x block 50 streams s >");
+  pass(49);
+  EXPECT_EQ(take(b), "");
+  pass(1);
+  EXPECT_EQ(take(b), "*-1");
+}
+
+TEST_F(Streams, TellWhoWaitsThatTheGroupIsGone) {
+  const std::string gone = "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option";
+  Session &a = open(), &b = open();
+  for (const std::string end : {"xgroup destroy s g", "del s", "rename s t", "flushall"}) {
+    run("xgroup create s g $ mkstream");
+    run(a, "xreadgroup group g x block 0 streams s >"), run(b, "xread block 0 streams s $");
+    EXPECT_EQ(run(end).substr(0, 1), end == "xgroup destroy s g" || end == "del s" ? ":" : "+");
+    EXPECT_EQ(take(a), gone);
+    EXPECT_EQ(take(b), "");
+    run("del s"), run("xadd s * f v");
+    EXPECT_EQ(take(b).substr(0, 2), "*1");
+    run("del s");
+  }
+  run("xgroup create s g $ mkstream"), run(a, "xreadgroup group g x block 0 streams s >"), run("set s x");
+  EXPECT_EQ(take(a), "-WRONGTYPE Operation against a key holding the wrong kind of value");
+  EXPECT_EQ(waiters.parked(), 0u);
+}
+
+}  // namespace
+}  // namespace vitrine

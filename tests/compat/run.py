@@ -23,7 +23,8 @@ A transcript:
 Replies: OK or any bare word is a status, "text" a bulk string, 12 an integer, 1.5d a double (a bulk string in RESP2),
 nil, true and false (1 and 0 in RESP2), [a b] an array, {a b} a set in any order, {a: b c: d} a map in any order (flat
 in RESP2), -ERR text an error, = "text" a verbatim string, _ anything at all, 90..100 an integer in that range,
-"text*"~ a bulk string by pattern, ?[a b] an array in any order, ^[[a b] [c d]] pairs (flat in RESP2).
+"text*"~ a bulk string by pattern, ?[a b] an array in any order, ^[[a b] [c d]] pairs (flat in RESP2),
+^{a: b c: d} a map (pairs in RESP2).
 """
 
 import argparse
@@ -115,8 +116,8 @@ def _expectation(text, at):
         at += 1
     if at >= len(text):
         raise BadTranscript(f'a reply is missing: {text}')
-    if text.startswith(('?[', '^['), at):
-        kind = 'any-order' if text[at] == '?' else 'pairs'
+    if text.startswith(('?[', '^[', '^{'), at):
+        kind = 'any-order' if text[at] == '?' else 'pairs' if text[at + 1] == '[' else 'paired-map'
         made, at = _expectation(text, at + 1)
         return Expected(kind, made.value), at
     if text[at] == '=':
@@ -228,6 +229,11 @@ def matches_aggregate(e, got, resp3):
             want[0], have[0], resp3) and matches(want[1], have[1], resp3))
     if e.kind in ('set', 'map') and not e.value:
         return got == [] and (isinstance(got, (Map, SetReply)) or not resp3)
+    if e.kind == 'paired-map':
+        if not resp3:
+            pairs = [Expected('array', list(pair)) for pair in zip(e.value[::2], e.value[1::2])]
+            return matches_aggregate(Expected('array', pairs), got, resp3)
+        return matches_aggregate(Expected('map', e.value), got, resp3)
     if e.kind == 'pairs':
         wanted = e.value if resp3 else [x for pair in e.value for x in pair.value]
         e = Expected('array', wanted)

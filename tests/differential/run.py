@@ -19,13 +19,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import harness                                                                      # noqa: E402
 import shrink                                                                       # noqa: E402
-from families import generic, hashes, lists, server, sets, sorting, strings, zsets  # noqa: E402
+from families import generic, hashes, lists, server, sets, sorting, streams         # noqa: E402
+from families import strings, zsets                                                 # noqa: E402
 from gen import Special, Stream                                                     # noqa: E402
 from steps import Pair                                                              # noqa: E402
 
 FAMILIES = {'string': strings, 'list': lists, 'hash': hashes, 'set': sets, 'zset': zsets, 'generic': generic,
-            'sort': sorting, 'server': server}
-WEIGHTS = {'string': 1, 'list': 1, 'hash': 1, 'set': 1, 'zset': 1.2, 'generic': 0.8, 'sort': 1.5, 'server': 0.3}
+            'stream': streams, 'sort': sorting, 'server': server}
+WEIGHTS = {'string': 1, 'list': 1, 'hash': 1, 'set': 1, 'zset': 1.2, 'stream': 1.2, 'generic': 0.8, 'sort': 1.5, 'server': 0.3}
 LIMITS = [(b'list-max-listpack-size', [b'-2', b'4', b'1', b'-1', b'128']),
           (b'list-compress-depth', [b'0', b'1']),
           (b'hash-max-listpack-entries', [b'512', b'8', b'0', b'64']),
@@ -33,6 +34,8 @@ LIMITS = [(b'list-max-listpack-size', [b'-2', b'4', b'1', b'-1', b'128']),
           (b'set-max-intset-entries', [b'512', b'8', b'0']),
           (b'zset-max-listpack-entries', [b'128', b'8', b'0']),
           (b'zset-max-listpack-value', [b'64', b'8', b'20']),
+          (b'stream-node-max-entries', [b'100', b'5', b'1', b'0', b'20']),
+          (b'stream-node-max-bytes', [b'4096', b'100', b'0', b'1000']),
           (b'proto-max-bulk-len', [b'536870912', b'1048576'])]
 FAR_NOW = 4102444800     # absolute deadlines start here, in the year 2100, so that a seed means the same every day
 EPISODE = 8000
@@ -40,7 +43,7 @@ EPISODE = 8000
 
 def episode_stream(seed, episode, family):
     if family:
-        chosen = [(FAMILIES[f], 1.0 if f in family else 0.15) for f in set(family) | {'generic'}]
+        chosen = [(FAMILIES[f], 1.0 if f in family else 0.15) for f in sorted(set(family) | {'generic'})]
     else:
         chosen = [(module, WEIGHTS[name]) for name, module in FAMILIES.items()]
     return Stream(f'{seed}/{episode}/{family}', FAR_NOW, chosen, LIMITS)

@@ -356,7 +356,8 @@ class Pair:
             types = self.ask(queries, index, db)[::3]
             read = {b'string': lambda k: [b'GET', k], b'list': lambda k: [b'LRANGE', k, b'0', b'-1'],
                     b'hash': lambda k: [b'HGETALL', k], b'set': lambda k: [b'SMEMBERS', k],
-                    b'zset': lambda k: [b'ZRANGE', k, b'0', b'-1', b'WITHSCORES']}
+                    b'zset': lambda k: [b'ZRANGE', k, b'0', b'-1', b'WITHSCORES'],
+                    b'stream': lambda k: [b'XINFO', b'STREAM', k, b'FULL', b'COUNT', b'0']}
             self.ask([read[t[1]](k) for t, k in zip(types, keys) if t[1] in read], index, db)
         self.both([b'SELECT', b'0'], others)
         self.in_multi = in_multi

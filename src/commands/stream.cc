@@ -50,6 +50,8 @@ class Add {
     if (c.args.failed()) return false;
     if (pairs_.size() < 2 || pairs_.size() % 2) {
       c.args.fail("ERR wrong number of arguments for 'xadd' command");
+    } else if (!StreamNode::may_hold(pairs_)) {
+      c.args.fail("ERR Elements are too large to be stored");
     } else if (!auto_ms_ && !auto_seq_ && id_ == StreamId{}) {
       c.args.fail("ERR The ID specified in XADD must be greater than 0-0");
     }

@@ -31,6 +31,10 @@ uint8_t sorted_set_rdb_type(const Object&, int version);
 void save_sorted_set(const Object&, uint8_t rdb_type, RdbOutput& out);
 Value load_sorted_set(uint8_t rdb_type, RdbInput& in, const TypeContext&);
 
+uint8_t stream_rdb_type(const Object&, int version);
+void save_stream(const Object&, uint8_t rdb_type, RdbOutput& out);
+Value load_stream(uint8_t rdb_type, RdbInput& in, const TypeContext&);
+
 namespace rdb_detail {
 
 struct FreePacked {

@@ -78,7 +78,6 @@ Value load_value(uint8_t rdb_type, RdbInput& in, const TypeContext& context) {
     return {};
   }
   if (!type) return in.fail("a value of the unknown type " + std::to_string(rdb_type)), Value();
-  if (*type == Type::stream) return in.fail("a value of a type that is not built yet"), Value();
   const TypeOps& ops = type_ops(*type);
   CHECK(ops.load);
   return ops.load(rdb_type, in, context);

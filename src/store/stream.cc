@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "store/encoding_limits.h"
+#include "store/rdb_types.h"
 
 namespace vitrine {
 
@@ -347,6 +348,7 @@ void digest(const Object& o, const std::function<void(std::initializer_list<Byte
 
 }  // namespace
 
-const TypeOps kStreamOps = {"stream", destroy, clone, encoding_name, length, memory_of, free_effort, digest, true};
+const TypeOps kStreamOps = {"stream", destroy, clone, encoding_name, length, memory_of, free_effort, digest, true,
+                            stream_rdb_type, save_stream, load_stream};
 
 }  // namespace vitrine

@@ -90,7 +90,7 @@ class Stream {
   bool contains(StreamId id) const;
   StreamRange range(StreamId from, StreamId to, bool reverse = false) const { return {data(), from, to, reverse}; }
 
-  // REQUIRES: id > last_id(); pairs are names and values in turn, at least one of each.
+  // REQUIRES: id > last_id(); StreamNode::may_hold(pairs), which are names and values in turn, at least one of each.
   void append(StreamId id, std::span<const Bytes> pairs);
   // False when there is no such entry. Pending entries stay.
   bool erase(StreamId id);

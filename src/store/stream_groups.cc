@@ -50,11 +50,15 @@ StreamNack* StreamGroup::find(StreamId id) const {
   return c ? &nack_at(c) : nullptr;
 }
 
+StreamNack* StreamGroup::add_pending(StreamId id, int64_t delivered_ms, int64_t deliveries) {
+  auto nack = std::make_unique<StreamNack>(StreamNack{delivered_ms, deliveries, nullptr});
+  return pending_.insert(id, nack.get()) ? nack.release() : nullptr;
+}
+
 StreamNack* StreamGroup::assign(StreamId id, StreamConsumer* consumer, int64_t delivered_ms) {
   StreamNack* nack = find(id);
   if (!nack) {
-    nack = new StreamNack{delivered_ms, 0, nullptr};
-    pending_.insert(id, nack);
+    nack = add_pending(id, delivered_ms, 0);
   }
   if (nack->consumer != consumer) {
     if (nack->consumer) nack->consumer->pending_.erase(id);

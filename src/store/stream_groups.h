@@ -67,6 +67,8 @@ class StreamGroup {
   StreamNack* find(StreamId id) const;
   // Gives the entry to this consumer, whoever had it. The nack's count is the caller's.
   StreamNack* assign(StreamId id, StreamConsumer* consumer, int64_t delivered_ms);
+  // Nobody's yet. Null when it is pending already.
+  StreamNack* add_pending(StreamId id, int64_t delivered_ms, int64_t deliveries);
   // Takes the entry from its consumer, but leaves it pending. REQUIRES: it is pending.
   void give_back(StreamId id);
   // False when it was not pending.

@@ -65,7 +65,16 @@ size_t worst_size(std::span<const Bytes> texts) {
 
 }  // namespace
 
+bool StreamNode::may_hold(std::span<const Bytes> pairs) {
+  constexpr size_t kMost = size_t{1} << 30;              // as Redis
+  return worst_size(pairs) < kMost;
+}
+
 StreamNode* StreamNode::make(StreamId base, std::span<const Bytes> pairs) {
+  return make_empty(base, pairs)->append(base, pairs);
+}
+
+StreamNode* StreamNode::make_empty(StreamId base, std::span<const Bytes> pairs) {
   size_t room = sizeof(StreamNode) + worst_size(pairs) + 32;
   CHECK(room < kMaxNode);
   room = memory::good_size(room);
@@ -80,7 +89,7 @@ StreamNode* StreamNode::make(StreamId base, std::span<const Bytes> pairs) {
   node->fields = static_cast<uint32_t>(pairs.size() / 2);
   node->used = node->first_at = static_cast<uint32_t>(p - node->bytes());
   node->element_bytes = static_cast<uint32_t>(element_bytes);
-  return node->append(base, pairs);
+  return node;
 }
 
 void StreamNode::release() { memory::release(this, capacity); }

@@ -38,6 +38,7 @@ class StreamEntry {
   bool deleted() const { return deleted_; }
   // How many pairs of name and value.
   size_t fields() const { return fields_; }
+  bool has_node_names() const { return same_; }
   // Calls visit(const PackedValue& name, const PackedValue& value) for each pair.
   template <class Visit>
   void for_each(Visit visit) const;
@@ -66,12 +67,17 @@ struct StreamNode {
   uint32_t element_bytes;    // of the listpack, without its head and its two counters
   uint32_t fields;           // of the first entry
 
+  // With its first entry, or with none but its names (every other text is ignored).
   static StreamNode* make(StreamId base, std::span<const Bytes> pairs);
+  static StreamNode* make_empty(StreamId base, std::span<const Bytes> pairs);
   void release();
   StreamNode* clone() const;
 
-  // Each returns where the node is now. REQUIRES: id > last, or nothing was appended yet; pairs.size() is even and
-  // borrows nothing from this node.
+  // Whether an entry is small enough for any node.
+  static bool may_hold(std::span<const Bytes> pairs);
+
+  // Each returns where the node is now. REQUIRES: id > last, or nothing was appended yet; may_hold(pairs);
+  // pairs.size() is even and borrows nothing from this node.
   StreamNode* append(StreamId id, std::span<const Bytes> pairs);
   // REQUIRES: the entry is of this node, not deleted, and not the only one.
   StreamNode* erase(const StreamEntry& entry);
@@ -81,6 +87,9 @@ struct StreamNode {
   StreamNode* shrink_to_fit();
 
   size_t listpack_bytes() const;
+  // Calls visit(const PackedValue&) for each of the node's field names.
+  template <class Visit>
+  void for_each_name(Visit visit) const;
 
   // Positions: begin() is the first entry not deleted, end() lies behind the last. Marked entries lie between.
   const uint8_t* begin() const { return bytes() + first_at; }
@@ -118,6 +127,15 @@ inline const uint8_t* skip(const uint8_t* p) {
 }
 
 }  // namespace stream_detail
+
+template <class Visit>
+void StreamNode::for_each_name(Visit visit) const {
+  const uint8_t* p = names();
+  for (uint32_t i = 0; i < fields; i++) {
+    visit(packed_detail::read(p));
+    p = stream_detail::skip(p);
+  }
+}
 
 template <class Visit>
 void StreamEntry::for_each(Visit visit) const {

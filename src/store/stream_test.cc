@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "store/encoding_limits.h"
+#include "store/rdb_types.h"
 
 namespace vitrine {
 namespace {
@@ -35,6 +36,14 @@ Texts texts_of(const StreamEntry& e) {
   });
   EXPECT_EQ(out.size(), e.fields() * 2);
   return out;
+}
+
+std::string digest_of(const Object& object) {
+  std::string all;
+  kStreamOps.digest(object, [&](std::initializer_list<Bytes> parts) {
+    for (Bytes part : parts) all += part, all += '\n';
+  });
+  return all;
 }
 
 std::string random_text(Random& random) {
@@ -265,6 +274,81 @@ TEST(Stream, TellsTheLagRightOrNotAtAll) {
     }
     ASSERT_TRUE(deletes > 0 || told == 300u);
     ASSERT_GE(told, 50u);
+  }
+}
+
+// ---- snapshots ----
+
+std::string saved(const Object& object, int version) {
+  RdbOutput out({.version = version});
+  kStreamOps.save(object, kStreamOps.rdb_type(object, version), out);
+  return std::string(out.view());
+}
+
+void fill_randomly(Held& held, Random& random) {
+  Stream stream = held.view();
+  held.limits.stream_node_max_entries = static_cast<int64_t>(random.below(30));
+  uint64_t ms = 1'700'000'000'000;
+  for (size_t n = 0, most = random.below(300); n < most; n++)
+    append(stream, {ms += random.below(3) * 1000, n}, random_pairs(random));
+  for (size_t n = random.below(50); n > 0; n--) {
+    StreamRange range = stream.range({1'700'000'000'000 + random.below(300) * 1000, 0}, StreamId::max());
+    if (const StreamEntry* e = range.next()) stream.erase(e->id());
+  }
+  if (random.below(3) == 0) stream.trim({.by = StreamTrim::By::id, .id = {ms - random.below(90'000), 0}});
+  for (size_t g = random.below(3); g > 0; g--) {
+    StreamGroup* group = stream.add_group("group" + std::to_string(g), StreamId::min(), StreamGroup::kUnknown);
+    for (size_t n = random.below(4); n > 0; n--)
+      group->add_consumer("consumer" + std::to_string(n), 1000 + static_cast<int64_t>(n));
+    StreamRange range = stream.range(StreamId::min(), StreamId::max());
+    while (const StreamEntry* e = range.next()) {
+      if (random.below(5) == 0) break;
+      stream.pass(*group, e->id());
+      auto* consumer = group->find_consumer("consumer" + std::to_string(random.below(4)));
+      group->add_pending(e->id(), static_cast<int64_t>(random.below(10'000)), static_cast<int64_t>(random.below(5)));
+      if (consumer) group->assign(e->id(), consumer, 77);
+    }
+  }
+}
+
+TEST(Stream, ComesBackFromSnapshots) {
+  for (uint64_t seed = 1; seed <= 100; seed++) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    Held held;
+    fill_randomly(held, random);
+    for (int version : {rdb::kBaseVersion, rdb::kSetListpackVersion}) {
+      std::string data = saved(held.object, version);
+      RdbInput in(data);
+      Value value = kStreamOps.load(kStreamOps.rdb_type(held.object, version), in, {0, &held.limits});
+      ASSERT_TRUE(value) << in.error();
+      ASSERT_TRUE(in.at_end());
+      ASSERT_EQ(saved(*value, version), data);
+      ASSERT_EQ(digest_of(*value), digest_of(held.object));
+      // It goes on as the first one does.
+      Stream again(*value, {0, &held.limits});
+      append(again, again.last_id().next(), {"f", "v"});
+    }
+  }
+}
+
+TEST(Stream, RefusesDamagedSnapshots) {
+  for (uint64_t seed = 1; seed <= 40; seed++) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    Held held;
+    fill_randomly(held, random);
+    std::string data = saved(held.object, rdb::kSetListpackVersion);
+    for (int round = 0; round < 60; round++) {
+      std::string damaged = data;
+      for (size_t n = 1 + random.below(3); n > 0; n--)
+        damaged[random.below(damaged.size())] ^= static_cast<char>(1 << random.below(8));
+      if (random.below(4) == 0) damaged.resize(random.below(damaged.size()));
+      RdbInput in(damaged);
+      Value value = kStreamOps.load(rdb::kStream3, in, {0, &held.limits});
+      ASSERT_EQ(!value, in.failed());
+      if (value) digest_of(*value);
+    }
   }
 }
 

@@ -34,8 +34,8 @@ def without_counters(raw):
         kind, items = raw
         if not isinstance(items, list):
             return raw
-        return kind, [('?', b'') if i and items[i - 1][0] == '$' and items[i - 1][1] in (b'lag', b'entries-read') else mask(x)
-                      for i, x in enumerate(items)]
+        masked = [i for i, x in enumerate(items[:-1], 1) if x in (('$', b'lag'), ('$', b'entries-read'))]
+        return kind, [('?', b'') if i in masked else mask(x) for i, x in enumerate(items)]
     return mask(without_moments(raw))
 
 

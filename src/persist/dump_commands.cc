@@ -64,7 +64,7 @@ Value read_payload(Bytes body, int version, const TypeContext& context) {
   uint8_t type = in.byte();
   Value value = load_value(type, in, context);
   if (!value || in.failed() || !in.at_end()) return {};
-  bool empty = type_ops(value->type).length(*value) == 0 && value->type != Type::stream;
+  bool empty = type_ops(value->type).length(*value) == 0;
   return empty ? Value() : std::move(value);
 }
 

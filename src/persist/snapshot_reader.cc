@@ -147,7 +147,7 @@ class Reader {
       key_ = key;
       Value value = load_value(type, in_, keyspace_.context());
       if (!value) return false;
-      bool empty = type_ops(value->type).length(*value) == 0 && value->type != Type::stream;
+      bool empty = type_ops(value->type).length(*value) == 0;
       if (empty) content_.empty++, log(LogLevel::notice, "Leaving out the empty key '%s'", key_.c_str());
       else if (!expired) entry = Entry::create(key_, value.release(), expire_at_ms_);
       key_.clear();

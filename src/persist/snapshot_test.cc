@@ -13,6 +13,7 @@
 #include "store/rdb_values.h"
 #include "store/set.h"
 #include "store/sorted_set.h"
+#include "store/stream.h"
 #include "store/string.h"
 
 namespace vitrine {
@@ -90,6 +91,34 @@ std::string random_text(std::mt19937_64& rng) {
   }
 }
 
+Object random_stream(std::mt19937_64& rng, const TypeContext& context, size_t n) {
+  Object o = Stream::make(context);
+  Stream stream(o, context);
+  StreamId id{rng() >> rng() % 64, rng() >> rng() % 64};
+  std::vector<StreamId> ids;
+  for (size_t i = 0; i < n; i++) {
+    if (rng() % 2) id = {id.ms + rng() % 1000 + 1, rng() % 3};
+    else id.seq++;
+    if (id <= stream.last_id() && i > 0) break;
+    std::string a = random_text(rng), b = random_text(rng), c = random_text(rng);
+    const Bytes usual[] = {"sensor", a, "n", b}, other[] = {c, a};
+    rng() % 7 ? stream.append(id, usual) : stream.append(id, other);
+    ids.push_back(id);
+  }
+  for (size_t i = 0; i < ids.size(); i++)
+    if (rng() % 5 == 0) stream.erase(ids[i]);
+  for (int g = 0; g < 2; g++) {
+    StreamGroup* group = stream.add_group("g" + std::to_string(g), ids[rng() % ids.size()], g ? -1 : 5);
+    StreamConsumer* consumers[] = {group->add_consumer("alice", kNow), group->add_consumer("b", kNow + 1)};
+    for (StreamId each : ids) {
+      if (rng() % 3) continue;
+      group->assign(each, consumers[rng() % 2], kNow - 5)->deliveries = 3;
+      if (rng() % 10 == 0) group->give_back(each);
+    }
+  }
+  return o;
+}
+
 Object random_value(std::mt19937_64& rng, const TypeContext& context, int kind) {
   size_t n = 1 + rng() % (rng() % 4 == 0 ? 700 : 20);
   switch (kind) {
@@ -113,6 +142,7 @@ Object random_value(std::mt19937_64& rng, const TypeContext& context, int kind) 
       }
       return o;
     }
+    case 4: return random_stream(rng, context, n);
     default: {
       Object o = Hash::make(context);
       Hash hash(o, context);
@@ -131,7 +161,7 @@ void fill(World& world, std::mt19937_64& rng, int keys) {
   for (int i = 0; i < keys; i++) {
     int64_t at_ms = rng() % 3 ? kNoExpiry : kNow + 1 + static_cast<int64_t>(rng() % 100000000);
     world.put(static_cast<int>(rng() % 2 * 7), "key" + std::to_string(i) + random_text(rng),
-              random_value(rng, world.keyspace.context(), static_cast<int>(rng() % 5)), at_ms);
+              random_value(rng, world.keyspace.context(), static_cast<int>(rng() % 6)), at_ms);
   }
 }
 

@@ -16,6 +16,8 @@ namespace {
 
 constexpr int64_t kDeleted = 1, kSameNames = 2;
 constexpr size_t kIdBytes = 16;
+// Entries that are pending but nobody's stand under a consumer without a name: older readers want one for each.
+constexpr Bytes kNobody = "";
 
 // ---- writing ----
 
@@ -60,6 +62,19 @@ void write_node(const StreamNode& node, RdbOutput& out) {
   Packed::free(block.block());
 }
 
+std::vector<StreamId> pending_of_nobody(const StreamGroup& group) {
+  std::vector<StreamId> ids;
+  for (auto p = group.pending().first(); p; ++p)
+    if (!StreamGroup::nack_at(p).consumer) ids.push_back(p->id);
+  return ids;
+}
+
+void write_consumer_head(Bytes name, int64_t seen_ms, int64_t active_ms, uint8_t type, RdbOutput& out) {
+  out.string(name);
+  out.fixed64(static_cast<uint64_t>(seen_ms));
+  if (type >= rdb::kStream3) out.fixed64(static_cast<uint64_t>(active_ms));
+}
+
 void write_group(const StreamGroup& group, uint8_t type, RdbOutput& out) {
   write_id(group.last_id, out);
   if (type >= rdb::kStream2) out.length(static_cast<uint64_t>(group.entries_read));
@@ -70,14 +85,22 @@ void write_group(const StreamGroup& group, uint8_t type, RdbOutput& out) {
     out.fixed64(static_cast<uint64_t>(nack.delivered_ms));
     out.length(static_cast<uint64_t>(nack.deliveries));
   }
-  out.length(group.consumers().size());
+  std::vector<StreamId> nobodys = pending_of_nobody(group);
+  const StreamConsumer* unnamed = group.find_consumer(kNobody);
+  bool invented = !nobodys.empty() && !unnamed;
+  out.length(group.consumers().size() + invented);
   for (const auto& [name, consumer] : group.consumers()) {
-    out.string(name);
-    out.fixed64(static_cast<uint64_t>(consumer->seen_ms));
-    if (type >= rdb::kStream3) out.fixed64(static_cast<uint64_t>(consumer->active_ms));
-    out.length(consumer->pending().size());
+    bool takes_them = consumer.get() == unnamed;
+    write_consumer_head(name, consumer->seen_ms, consumer->active_ms, type, out);
+    out.length(consumer->pending().size() + (takes_them ? nobodys.size() : 0));
     for (auto p = consumer->pending().first(); p; ++p) write_id_bytes(p->id, out);
+    if (takes_them)
+      for (StreamId id : nobodys) write_id_bytes(id, out);
   }
+  if (!invented) return;
+  write_consumer_head(kNobody, 0, -1, type, out);
+  out.length(nobodys.size());
+  for (StreamId id : nobodys) write_id_bytes(id, out);
 }
 
 // ---- reading ----
@@ -245,14 +268,15 @@ class StreamReader {
     int64_t active_ms = type_ >= rdb::kStream3 ? static_cast<int64_t>(in_.fixed64()) : seen_ms;
     if (in_.failed()) return;
     if (group.find_consumer(name)) return void(in_.fail("a group holds a consumer twice"));
-    StreamConsumer* consumer = group.add_consumer(name, seen_ms);
-    consumer->active_ms = active_ms;
+    bool nobody = name == kNobody && seen_ms == 0;
+    StreamConsumer* consumer = nobody ? nullptr : group.add_consumer(name, seen_ms);
+    if (consumer) consumer->active_ms = active_ms;
     for (uint64_t n = in_.length(); n > 0 && !in_.failed(); n--) {
       StreamId id = read_id_bytes(in_);
       StreamNack* nack = group.find(id);
       if (in_.failed()) return;
       if (!nack || nack->consumer) return void(in_.fail("a consumer holds a pending entry that is not its group's"));
-      group.assign(id, consumer, nack->delivered_ms);
+      if (consumer) group.assign(id, consumer, nack->delivered_ms);
     }
   }
 

@@ -7,7 +7,8 @@ that holds the same number of items (measured first, since ours need fewer bytes
 not the encodings. Hits count in the second half. Beside the ratio: by how much used_memory was ever found above
 maxmemory; the buffers of the commands in hand may be, the data may not.
 
-Redis counts LRU time in whole seconds, so a replay lasts some seconds for each policy.
+Redis counts LRU time in whole seconds, so a replay lasts some seconds for each policy. LFU counters do not decay:
+that happens in whole minutes, of which a slow machine would give one server more than the other.
 """
 
 import argparse
@@ -61,7 +62,8 @@ def limit_for(name, policy):
 
 def replay(name, policy, requests, limit):
     """(hit ratio of the second half, the most that used_memory was above the limit)"""
-    peer = Peer(name, ('maxmemory', limit), ('maxmemory-policy', policy), ('maxmemory-samples', 10))
+    peer = Peer(name, ('maxmemory', limit), ('maxmemory-policy', policy), ('maxmemory-samples', 10),
+                ('lfu-decay-time', 0))
     chance = random.Random(2)
     hits = above = 0
     half = len(requests) // 2

@@ -189,16 +189,15 @@ Entry* Database::take_field_twin(uint64_t& hash) {
 
 void Database::sample_expiring(Random& random, size_t want, const Show& show) {
   if (expiring_ == 0) return;
-  bool common = expiring_ * 8 >= table_.size();
-  size_t seen = common || due_.rebuilding() ? sample_by_table(random, want, show)
-                                            : sample_by_index(random, want, false, show);
+  size_t seen = commonly_expiring() || due_.rebuilding() ? sample_by_table(random, want, show)
+                                                         : sample_by_index(random, want, false, show);
   if (seen == 0) search_expiring(show);
 }
 
 Entry* Database::random_expiring(Random& random) {
   if (expiring_ == 0) return nullptr;
   constexpr int kDraws = 64;
-  if (expiring_ * 8 >= table_.size())
+  if (commonly_expiring())
     for (int i = 0; i < kDraws; i++)
       if (Entry* e = Policy::entry(table_.random(random)); e->has_expiry()) return e;
   Entry* chosen = nullptr;

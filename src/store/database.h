@@ -37,6 +37,8 @@ class Database {
   // Keys with an expiry; hashes with fields that expire.
   size_t expiring() const { return expiring_; }
   size_t field_expiring() const { return field_expiring_; }
+  // So many keys expire that those that do are found by looking anywhere in the table.
+  bool commonly_expiring() const { return expiring_ * 8 >= table_.size(); }
   const Table& table() const { return table_; }
 
   // Expired or not: the caller asks the entry. Valid until the entry is replaced or erased.

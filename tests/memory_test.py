@@ -439,6 +439,18 @@ def test_freeing_a_large_value_blocks_nobody(server, client, how, request):
     best_of(6, lambda r: r[0] < 5 and r[1] < 4, measure)
 
 
+def test_a_large_string_goes_without_a_pause(server, client):
+    def measure():
+        client.ok('SETRANGE', 'big', (256 << 20) - 1, 'x')
+        client.ok('CONFIG', 'RESETSTAT')
+        with Pinger(server) as pinger:
+            client.ok('DEL', 'big')
+            settled(client, 'lazyfree_pending_objects', lambda n: n == 0)
+        return pinger.longest, number(client, 'longest_stall_us') / 1000
+
+    best_of(6, lambda r: r[0] < 5 and r[1] < 4, measure)          # the kernel takes 20 ms and more
+
+
 def fill_all_types(client, chance):
     client.pipeline([('SET', f's:{i}', 'x' * chance.randrange(2000), 'EX', 1000 + i) for i in range(3000)])
     for i in range(300):

@@ -94,6 +94,19 @@ std::vector<ThreadCounters>& registry() {
 }
 uint64_t ended_allocated = 0, ended_deallocated = 0;  // what threads that have ended leave behind
 
+// Freed pages wait for the allocator's own thread to give them back. By default a free block that grows beyond 8 MB,
+// because what lies beside it is freed, goes back to the kernel at once, which takes the thread that freed it half a
+// millisecond and more, again and again while a large table shrinks.
+void leave_purging_to_others() {
+  unsigned arena = 0;
+  size_t size = sizeof arena;
+  CHECK(mallctl("thread.arena", &arena, &size, nullptr, 0) == 0);
+  char name[64];
+  std::snprintf(name, sizeof name, "arena.%u.oversize_threshold", arena);
+  size_t never = SIZE_MAX >> 1;
+  mallctl(name, nullptr, nullptr, &never, sizeof never);
+}
+
 // Adds this thread's counters to the registry; folds them into the totals when the thread ends.
 struct Registration {
   ThreadCounters counters{};
@@ -104,6 +117,7 @@ struct Registration {
     counters.allocated = pointer;
     CHECK(mallctl("thread.deallocatedp", &pointer, &size, nullptr, 0) == 0);
     counters.deallocated = pointer;
+    leave_purging_to_others();
     std::lock_guard lock(registry_mutex);
     registry().push_back(counters);
   }

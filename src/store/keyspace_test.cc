@@ -292,6 +292,11 @@ TEST(Keyspace, LargeValuesAreFreedInTheBackgroundAndAccounted) {
     expect_handed_over("flush", bytes);
     EXPECT_EQ(keyspace.stats().freed_in_background, 5u);
 
+    // So does a large string.
+    Entry* large = keyspace.put_string(0, "big", hash, std::string((8 << 20) - 64, 'x'), kNoExpiry);
+    keyspace.remove(0, large, hash);
+    expect_handed_over("string", 8 << 20);
+
     // Few allocations are freed at once, as is everything where there is no background.
     keyspace.remove(0, keyspace.put(0, "big", hash, set_of(keyspace, 10)), hash);
     EXPECT_TRUE(queue.empty());

@@ -119,7 +119,7 @@ def test_interactive_with_hints_and_help(server):
         t.type('DEL hello\r', r'\(integer\) 1\s+' + prompt)
         t.type('SELECT 3\r', rf'127\.0\.0\.1:{server.port}\[3\]> ')
         t.type('MULTI\r', r'\(TX\)> ')
-        t.type('DISCARD\r', r'OK\s')
+        t.type('DISCARD\r', rf'OK\s+127\.0\.0\.1:{server.port}\[3\]> ')
         t.type('HELLO 3\r', r'1# "server" => "redis"')
 
 

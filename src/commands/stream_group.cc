@@ -21,7 +21,7 @@ struct Options {
   bool make_stream = false;
   int64_t entries_read = StreamGroup::kUnknown;
 
-  bool read(Call& c, bool creates) {
+  bool read(Call& c, Bytes key, bool creates) {
     constexpr Bytes kNegative = "ERR value for ENTRIESREAD must be positive or -1";
     const bool too_many = c.args.left() > (creates ? 3u : 2u);
     while (c.args.more()) {
@@ -33,7 +33,12 @@ struct Options {
         bad(c.args);
       }
     }
-    if (too_many && !c.args.failed()) bad(c.args);
+    if (too_many && !c.args.failed()) {
+      // A key of another type is told first.
+      Entry* entry = c.peek(key);
+      if (entry && entry->type() != Type::stream) return c.wrong_type(), false;
+      bad(c.args);
+    }
     return c.args.done();
   }
 
@@ -63,7 +68,7 @@ void create_with_stream(Call& c, Bytes key, Bytes name, Bytes id_text, const Opt
 void xgroup_create(Call& c) {
   Bytes key = c.args.bytes(), name = c.args.bytes(), id_text = c.args.bytes();
   Options options;
-  if (!options.read(c, true)) return;
+  if (!options.read(c, key, true)) return;
   StreamId id;
   {
     auto stream = c.read<Stream>(key);
@@ -95,7 +100,7 @@ void with_group(Call& c, Bytes key, Bytes name, Act act) {
 void xgroup_setid(Call& c) {
   Bytes key = c.args.bytes(), name = c.args.bytes(), id_text = c.args.bytes();
   Options options;
-  if (!options.read(c, false)) return;
+  if (!options.read(c, key, false)) return;
   with_group(c, key, name, [&](const Stream& stream, StreamGroup& group) {
     StreamId id;
     if (!parse_position(c, id_text, stream.last_id(), id, false)) return;

@@ -1,4 +1,4 @@
-// Changing a string in place: for APPEND and SETRANGE (and, later, the bit commands).
+// Changing a string in place: for APPEND, SETRANGE and the bit commands.
 #pragma once
 
 #include <cstring>
@@ -16,7 +16,8 @@ bool string_size_allowed(Call& c, size_t offset, size_t length);
 // data; the old content is there, new bytes are zero. The entry may have been replaced: look it up again.
 char* open_blob(Call& c, Bytes key, Entry* entry, size_t size);
 
-// Gives the string `size` bytes, lets `write` change them, marks it as edited (raw) and announces `event`.
+// Gives the string `size` bytes, lets `write` change them, marks it as edited (raw) and announces `event`,
+// unless that is empty: nothing changed but the encoding.
 // REQUIRES: `entry` is a string or null.
 template <class Write>
 void edit_string(Call& c, Bytes key, Entry* entry, size_t size, Bytes event, Write write) {
@@ -34,7 +35,7 @@ void edit_string(Call& c, Bytes key, Entry* entry, size_t size, Bytes event, Wri
   } else {
     write(open_blob(c, key, entry, size));
   }
-  c.announce(key, event, EventClass::string, Type::string);
+  if (!event.empty()) c.announce(key, event, EventClass::string, Type::string);
 }
 
 }  // namespace vitrine

@@ -534,43 +534,6 @@ def test_maxclients_beyond_what_the_system_allows():
         assert config(c, 'maxclients') == '50'
 
 
-# ---- large requests ---------------------------------------------------------------------------------------------
-
-def test_a_value_of_64_megabytes(server):
-    size, chunk = 64 * MB, b'0123456789abcdef' * 65536
-    with server.client(timeout=60) as c, server.client() as other:
-        c.send_bytes(b'*3\r\n$3\r\nSET\r\n$4\r\nhuge\r\n$%d\r\n' % size)
-        for _ in range(size // len(chunk)):
-            c.send_bytes(chunk)
-        assert other.ok('PING') == b'PONG'
-        c.send_bytes(b'\r\n')
-        assert c.reply() == b'OK' and c.ok('STRLEN', 'huge') == size
-        assert c.ok('GETRANGE', 'huge', size - 3, '-1') == b'def'
-        assert len(c.ok('GET', 'huge')) == size and c.ok('DEL', 'huge') == 1
-
-
-def test_inline_and_multibulk_mixed_and_empty(server):
-    with server.client() as c:
-        c.send_bytes(b'PING\r\n*1\r\n$4\r\nPING\r\n\r\nECHO hi\n*2\r\n$4\r\nECHO\r\n$0\r\n\r\n')
-        c.send_bytes(b'SET "a\\nb" \'x y\'\r\n')
-        assert [c.reply() for _ in range(5)] == [b'PONG', b'PONG', b'hi', b'', b'OK']
-        assert c.ok('GET', 'a\nb') == b'x y'
-
-
-def test_a_pipeline_of_a_hundred_thousand(server):
-    import threading
-    with server.client(timeout=30) as c:
-        data = encode([b'ECHO', b'0123456789']) * 100000
-        sender = threading.Thread(target=c.sock.sendall, args=(data,))
-        sender.start()
-        want = b'$10\r\n0123456789\r\n' * 100000
-        got = bytearray()
-        while len(got) < len(want):
-            got += c.sock.recv(1 << 20)
-        sender.join()
-        assert got == want
-
-
 def test_info_counts_what_was_refused():
     with start(('maxclients', '5'), ('client-query-buffer-limit', '1mb'), ('maxmemory-clients', '50mb')) as s:
         with s.client() as c:

@@ -55,7 +55,8 @@ else
 fi
 [ $peer = oracle ] || part console $pytest tests/console_test.py
 [ $peer = oracle ] || part memory $pytest tests/memory_test.py $slow
-part server $pytest tests/server_test.py tests/settings_test.py tests/connection_test.py tests/tools_test.py $slow
+part server $pytest tests/server_test.py tests/settings_test.py tests/tools_test.py $slow
+part connections $pytest tests/connection_test.py tests/input_test.py $slow
 [ $peer = oracle ] || part persist $pytest tests/persist_test.py
 part abuse $pytest tests/abuse_test.py $slow
 

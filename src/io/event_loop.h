@@ -1,5 +1,5 @@
 // EventLoop waits for descriptors, timers and posted work and calls their owners on the one executor thread. It is
-// plain epoll, level-triggered, and knows nothing of what the descriptors carry.
+// plain epoll, level-triggered unless EPOLLET is asked for, and knows nothing of what the descriptors carry.
 //
 // One turn, as its owner writes it (run_once() is the short form of the same):
 //

@@ -39,10 +39,13 @@ int set_int(int fd, int level, int name, int value) {
 }  // namespace
 
 IoResult read_some(int fd, char* to, size_t capacity) {
+  capacity = std::min(capacity, kMostAtOnce);
   ssize_t n;
-  do n = recv(fd, to, std::min(capacity, kMostAtOnce), 0);
+  do n = recv(fd, to, capacity, 0);
   while (n < 0 && errno == EINTR);
-  return outcome(n);
+  IoResult result = outcome(n);
+  result.filled = result.bytes == capacity;
+  return result;
 }
 
 IoResult write_some(int fd, Bytes data) {
@@ -108,6 +111,10 @@ int set_keepalive(int fd, int idle_s) {
 }
 
 int set_mark(int fd, uint32_t mark) { return set_int(fd, SOL_SOCKET, SO_MARK, static_cast<int>(mark)); }
+
+int set_congestion_control(int fd, const char* name) {
+  return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, static_cast<socklen_t>(std::strlen(name))) == 0 ? 0 : errno;
+}
 
 void shut_down(int fd) { shutdown(fd, SHUT_RDWR); }
 

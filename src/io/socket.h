@@ -29,6 +29,7 @@ struct IoResult {
   Io status;
   int error;     // errno when failed, or when closed by a reset; else 0
   size_t bytes;  // 0 unless ok
+  bool filled = false;  // reading: as many bytes as there was room for, so more may wait
 };
 
 // REQUIRES: fd is a non-blocking socket; capacity (or the data) is not empty. Interruptions are retried inside. No
@@ -100,6 +101,8 @@ int set_no_delay(int fd, bool on);
 // listener: for those accepted from now on.
 int set_keepalive(int fd, int idle_s);
 int set_mark(int fd, uint32_t mark);
+// "reno", "cubic" ...: one that the kernel allows.
+int set_congestion_control(int fd, const char* name);
 // Ends both directions at once without giving up the descriptor; reads and writes then say closed.
 void shut_down(int fd);
 

@@ -18,7 +18,7 @@ ClientConnection::ClientConnection(ClientServer& server, int fd, std::string add
                                    bool unix_socket)
     : server_(server), fd_(fd), address_(std::move(address)), local_address_(std::move(local_address)),
       unix_socket_(unix_socket), session_(&server.sessions().open(this, server.loop().wall_ms())) {
-  server_.loop().watch(fd_, EPOLLIN, this);
+  server_.loop().watch(fd_, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, this);
 }
 
 ClientConnection::~ClientConnection() {
@@ -30,9 +30,11 @@ ClientConnection::~ClientConnection() {
 }
 
 void ClientConnection::on_ready(uint32_t events) {
-  if (events & EPOLLOUT) schedule_flush();
+  if ((events & EPOLLOUT) && !session_->out.empty()) schedule_flush();
   if ((events & (EPOLLERR | EPOLLHUP)) && session_->close_after_reply) return end();
-  if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) read_input();
+  // What ends the stream may stand behind the bytes of this event, and is not told again.
+  bool to_the_end = events & ~uint32_t{EPOLLIN | EPOLLOUT};
+  if (to_the_end || (events & EPOLLIN)) read_input(to_the_end);
 }
 
 void ClientConnection::reserve_input(size_t bytes) {
@@ -47,10 +49,9 @@ void ClientConnection::release_input() {
   input_size_ = input_capacity_ = 0;
 }
 
-void ClientConnection::read_input() {
-  if (session_->doomed || server_.closed_for_commands()) return;
-  // Its last reply is still on the way: what it sends meanwhile is not read.
-  if (session_->close_after_reply) return watch_for(EPOLLOUT);
+void ClientConnection::read_input(bool to_the_end) {
+  // While its last reply is on the way, what it sends is not read.
+  if (!may_go_on()) return;
   std::span<char> room;
   if (input_size_ == 0) {
     room = server_.intake().room();
@@ -63,12 +64,20 @@ void ClientConnection::read_input() {
   }
   net::IoResult got = net::read_some(fd_, room.data(), room.size());
   if (got.status == net::Io::would_block) return;
+  if (got.status == net::Io::closed && !got.error) return say_goodbye();
   if (got.status != net::Io::ok) return end();
+  if (to_the_end || got.filled) server_.add_to_unread(*this);
   bytes_read_ += got.bytes;
   server_.stats.bytes_read += got.bytes;
   server_.stats.reads++;
   session_->last_active_ms = server_.loop().wall_ms();
   server_.intake().add(*this, {room.data() - input_size_, input_size_ + got.bytes});
+}
+
+// The client sends no more. It may still listen: what it was promised goes out first.
+void ClientConnection::say_goodbye() {
+  session_->close_after_reply = true;
+  schedule_flush();
 }
 
 void ClientConnection::finish_input(Bytes rest) {
@@ -168,10 +177,6 @@ void ClientConnection::resume() {
   schedule_flush();
 }
 
-void ClientConnection::watch_for(uint32_t events) {
-  server_.loop().modify(fd_, session_->close_after_reply ? events & ~uint32_t{EPOLLIN} : events);
-}
-
 bool ClientConnection::flush() {
   // More would keep the others waiting; the rest goes out in the next turns.
   constexpr size_t kMostPerTurn = 4 << 20;
@@ -180,14 +185,10 @@ bool ClientConnection::flush() {
   while (!session_->doomed && !out.empty()) {
     iovec pieces[64];
     int n = out.pieces(pieces, 64);
-    net::IoResult sent{net::Io::would_block, 0, 0};
-    if (sent_bytes < kMostPerTurn)
-      sent = n == 1 ? net::write_some(fd_, Bytes(static_cast<char*>(pieces[0].iov_base), pieces[0].iov_len))
-                    : net::write_some(fd_, std::span<const iovec>(pieces, static_cast<size_t>(n)));
-    if (sent.status == net::Io::would_block) {
-      watch_for(EPOLLIN | EPOLLOUT);
-      return !over_output_limit();
-    }
+    net::IoResult sent = n == 1
+                             ? net::write_some(fd_, Bytes(static_cast<char*>(pieces[0].iov_base), pieces[0].iov_len))
+                             : net::write_some(fd_, std::span<const iovec>(pieces, static_cast<size_t>(n)));
+    if (sent.status == net::Io::would_block) return !over_output_limit();
     if (sent.status != net::Io::ok) return false;
     sent_bytes += sent.bytes;
     bytes_written_ += sent.bytes;
@@ -195,9 +196,12 @@ bool ClientConnection::flush() {
     server_.stats.writes++;
     session_->last_active_ms = server_.loop().wall_ms();
     out.consume(sent.bytes);
+    if (sent_bytes >= kMostPerTurn && !out.empty()) {
+      schedule_flush();
+      return !over_output_limit();
+    }
   }
   if (session_->doomed || session_->close_after_reply) return false;
-  watch_for(EPOLLIN);
   session_->soft_limit_since_ms = 0;
   return true;
 }

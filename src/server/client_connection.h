@@ -4,6 +4,9 @@
 // command that has not arrived whole is kept in a buffer of the connection's own. So an idle client holds neither input
 // nor output memory.
 //
+// Readiness is told once, when it comes (edge-triggered): what is left in the socket, to read or to write, is taken up
+// again in the next turn, until the kernel says that there is no more.
+//
 // A connection whose command waits (parked for a key, held by CLIENT PAUSE) keeps the commands behind it unparsed until
 // resume().
 #pragma once
@@ -26,6 +29,8 @@ class ClientConnection final : public Watcher, public Peer {
   Session& session() { return *session_; }
 
   void on_ready(uint32_t events) override;
+  // Reads on where the last turn left off.
+  void read_on() { read_input(true); }
   // Sends what is pending; false when the connection has ended and must be destroyed.
   bool flush();
   // Goes on with input that waited. Called at the end of a turn.
@@ -53,20 +58,20 @@ class ClientConnection final : public Watcher, public Peer {
   void resume() override;
 
   // Set while the connection stands in the server's lists of this turn.
-  bool in_flush_list = false, in_resume_list = false;
+  bool in_flush_list = false, in_resume_list = false, in_unread_list = false;
   // What the server has counted of this client's memory.
   size_t counted_memory = 0;
 
  private:
   bool may_go_on() const;
-  void read_input();
+  void read_input(bool to_the_end);
+  void say_goodbye();
   void keep(Bytes rest);
   void reserve_input(size_t bytes);
   void release_input();
   void on_protocol_error();
   bool over_output_limit();
   void end() { session_->doomed = true, schedule_flush(); }
-  void watch_for(uint32_t events);
 
   ClientServer& server_;
   const int fd_;

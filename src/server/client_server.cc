@@ -184,6 +184,8 @@ bool ClientServer::refused(int fd, bool unix_socket) {
 void ClientServer::admit(Fd fd, bool unix_socket) {
   if (refused(fd.get(), unix_socket)) return;
   stats.connections++;
+  // Nothing is ever lost on the way to a neighbour: the plainest congestion control costs the least.
+  if (!unix_socket && net::is_loopback(fd.get())) net::set_congestion_control(fd.get(), "reno");
   std::string local = net::local_name(fd.get());
   std::string peer = unix_socket ? local : net::peer_name(fd.get());
   int number = fd.release();
@@ -213,6 +215,22 @@ void ClientServer::add_to_resume(ClientConnection& connection) {
   resume_list_.push_back(&connection);
 }
 
+void ClientServer::add_to_unread(ClientConnection& connection) {
+  if (std::exchange(connection.in_unread_list, true)) return;
+  unread_list_.push_back(&connection);
+}
+
+void ClientServer::read_on() {
+  if (unread_list_.empty()) return;
+  std::vector<ClientConnection*> list;
+  list.swap(unread_list_);
+  for (ClientConnection* connection : list) {
+    connection->in_unread_list = false;
+    connection->read_on();
+  }
+  intake_.run();
+}
+
 void ClientServer::resume_waiting() {
   // One pass: who resumes now may free others, whose turn comes with the next pass of the loop.
   std::vector<ClientConnection*> list;
@@ -236,6 +254,7 @@ void ClientServer::flush_all() {
     if (connection->flush()) continue;
     if (connection->in_resume_list) std::erase(resume_list_, connection);
     if (connection->in_flush_list) std::erase(flush_list_, connection);
+    if (connection->in_unread_list) std::erase(unread_list_, connection);
     counted_memory_ -= connection->counted_memory;
     connected_--;
     connections_[static_cast<size_t>(connection->descriptor())].reset();

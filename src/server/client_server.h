@@ -37,13 +37,15 @@ class ClientServer {
   // "127.0.0.1:6379", of the first listener.
   std::string listening_at() const;
 
+  // The start of a turn: reads on from those who had more to read than the last one's share, and runs it.
+  void read_on();
   // Runs what was read in this turn.
   void run_input() { intake_.run(); }
   // The end of a turn: connections whose waiting commands may go on; then replies; then those that ended.
   void resume_waiting();
   void flush_all();
-  // Something was written since.
-  bool flush_due() const { return !flush_list_.empty(); }
+  // Something was written since, or there is more to read: the next turn must not wait.
+  bool busy() const { return !flush_list_.empty() || !unread_list_.empty(); }
   // Every `period_ms`: a share of the clients, so that each is looked at once a second: idle? over an output limit for
   // too long? And the memory of them all.
   void tend(int64_t period_ms);
@@ -67,6 +69,7 @@ class ClientServer {
   void session_ending(Session& session);
   void add_to_flush(ClientConnection& connection);
   void add_to_resume(ClientConnection& connection);
+  void add_to_unread(ClientConnection& connection);
   // What maxmemory-clients comes to now, in bytes; 0: no limit.
   size_t clients_memory_limit() const { return max_clients_memory_bytes(clients_, memory_limit); }
   // Brings the sum of the clients' memory up to date with this one.
@@ -97,7 +100,7 @@ class ClientServer {
   size_t connected_ = 0;
   size_t next_to_tend_ = 0;         // a descriptor
   size_t counted_memory_ = 0;       // of all clients, kept only while maxmemory-clients is set
-  std::vector<ClientConnection*> flush_list_, resume_list_;
+  std::vector<ClientConnection*> flush_list_, resume_list_, unread_list_;
   bool closed_for_commands_ = false;
   Intake intake_;
 };

@@ -27,6 +27,7 @@ void Node::turn() {
   meter.begin();
   dispatcher_.forget_longest();
   // Clients' commands, timers, results of the background threads.
+  clients_.read_on();
   loop_.dispatch_ready();
   clients_.run_input();
   meter.lap(TurnPhase::clients);
@@ -52,7 +53,7 @@ void Node::turn() {
 }
 
 int Node::sleep_ms() {
-  if (expiry_backlog_ || eviction_backlog_ || clients_.flush_due()) return 0;
+  if (expiry_backlog_ || eviction_backlog_ || clients_.busy()) return 0;
   int64_t now = loop_.wall_ms();
   int64_t until = next_tend_ms_ - now;
   if (int64_t deadline = waiters_.next_deadline_ms()) until = std::min(until, deadline - now);

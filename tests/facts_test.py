@@ -201,6 +201,7 @@ def data_troubles(c, redis, valkey, newer):
     if [as_key_spec(k) for k in c.keys] != specs:
         yield f'{c.full_name}.keys: {[as_key_spec(k) for k in c.keys]}, not {specs}'
     extra = set(argument_names((valkey.get(c.full_name) or {}).get('args', [])))
+    extra |= set(argument_names((newer.get(c.full_name) or {}).get('arguments', [])))
     yield from argument_troubles([as_argument(a) for a in c.arguments], want.get('args', []), extra, c.full_name)
 
 

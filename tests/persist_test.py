@@ -451,6 +451,41 @@ def test_reload_keeps_everything_and_merge_replaces():
         assert c.ok('GET', 'a') == b'1'
 
 
+def test_what_a_stream_remembers_of_producers_is_kept_but_not_for_older_readers():
+    with harness.peer('vitrine') as server, server.client() as c:
+        c.ok('XADD', 's', 'MAXLEN', 10, 1, 'f', 'v')
+        c.ok('XGROUP', 'CREATE', 's', 'g', '0')
+        c.ok('XREADGROUP', 'GROUP', 'g', 'alice', 'STREAMS', 's', '>')
+        c.ok('XNACK', 's', 'g', 'FAIL', 'IDS', 1, '1-0')
+        plain = c.ok('DUMP', 's')
+        assert plain[0] == 19, 'what any reader knows'
+        first = c.ok('XADD', 's', 'IDMP', 'p', 'one', '*', 'f', 'v')
+        auto = c.ok('XADD', 's', 'IDMPAUTO', 'q', '*', 'f', 'w')
+        c.ok('XADD', 't', '1-1', 'f', 'v')
+        c.ok('XCFGSET', 't', 'IDMP-MAXSIZE', 7)
+        digest = c.ok('DEBUG', 'DIGEST')
+        c.ok('DEBUG', 'RELOAD')
+        assert c.ok('DEBUG', 'DIGEST') == digest
+        c.ok('RESTORE', 'u', 0, c.ok('DUMP', 's'))
+        for key in ('s', 'u'):
+            assert c.ok('XADD', key, 'IDMP', 'p', 'one', '*', 'f', 'x') == first
+            assert c.ok('XADD', key, 'IDMPAUTO', 'q', '*', 'f', 'w') == auto
+            assert c.ok('XLEN', key) == 3
+            assert c.ok('XPENDING', key, 'g', '-', '+', 9) == [[b'1-0', b'', -1, 1]]
+        facts = c.ok('XINFO', 'STREAM', 't')
+        assert facts[facts.index(b'idmp-maxsize') + 1] == 7
+        c.ok('CONFIG', 'SET', 'rdb-version', 11)
+        assert b'cannot hold the key' in c.call('SAVE')
+        c.ok('DEL', 's', 't', 'u')
+        c.ok('RESTORE', 's', 0, plain)
+        c.ok('SAVE')
+    if not harness.Oracle.present():
+        return
+    with harness.Oracle() as oracle, oracle.client() as c:
+        c.ok('RESTORE', 's', 0, plain)
+        assert c.ok('XPENDING', 's', 'g') == [1, b'1-0', b'1-0', [[b'', b'1']]]
+
+
 @pytest.mark.parametrize('version,magic', [(0, b'REDIS0012'), (12, b'REDIS0012'), (80, b'VALKEY080')])
 def test_versions_of_the_file(version, magic):
     with harness.peer('vitrine', ('rdb-version', version)) as server, server.client() as c:

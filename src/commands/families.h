@@ -25,6 +25,8 @@ void add_sorted_set_range_commands(CommandRegistry& registry);
 void add_sorted_set_scan_commands(CommandRegistry& registry);
 void add_sorted_set_waiting_commands(CommandRegistry& registry);
 void add_stream_commands(CommandRegistry& registry);
+void add_stream_delete_commands(CommandRegistry& registry);
+void add_stream_producer_commands(CommandRegistry& registry);
 void add_stream_read_commands(CommandRegistry& registry);
 void add_stream_info_commands(CommandRegistry& registry);
 void add_stream_group_commands(CommandRegistry& registry);

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/hash.h"
 #include "commands/families.h"
 #include "commands/stream_args.h"
 #include "commands/stream_groups.h"
@@ -17,7 +18,9 @@ constexpr Bytes kExhausted = "ERR The stream has exhausted the last possible ID,
 
 // What to replay for a trim that removed something: the same in exact words.
 void add_exact_trim(std::vector<Bytes>& argv, const Stream& stream, const StreamTrim& trim, std::string& threshold) {
-  bool by_length = trim.by == StreamTrim::By::length;
+  // Where entries that are referred to stay behind, the id of the first does not tell what went.
+  bool by_length = trim.by == StreamTrim::By::length ||
+                   (trim.approximate && (stream.size() == 0 || trim.references == StreamReferences::respect));
   if (trim.references == StreamReferences::remove) argv.push_back("DELREF");
   if (trim.references == StreamReferences::respect) argv.push_back("ACKED");
   argv.push_back(by_length ? "MAXLEN" : "MINID");
@@ -40,6 +43,8 @@ class Add {
         break;
       }
       if (c.args.accept("NOMKSTREAM")) may_create_ = false;
+      else if (c.args.accept("IDMP", 2)) read_producer(c.args, true);
+      else if (c.args.accept("IDMPAUTO", 1)) read_producer(c.args, false);
       else if (!options_.read(c.args)) {
         read_id(c.args);
         break;
@@ -54,15 +59,20 @@ class Add {
       c.args.fail("ERR Elements are too large to be stored");
     } else if (!auto_ms_ && !auto_seq_ && id_ == StreamId{}) {
       c.args.fail("ERR The ID specified in XADD must be greater than 0-0");
+    } else if (idempotent_ && !auto_ms_) {
+      c.args.fail("ERR IDMP and IDMPAUTO can be used with the ID * only");
     }
+    if (idempotent_ && message_.empty()) message_ = content_id();
     return !c.args.failed();
   }
 
   void run(Call& c) {
     auto stream = c.edit<Stream>(key_, "xadd", may_create_ ? Missing::create : Missing::skip);
     if (!stream) return stream.missing() ? c.reply.null() : void();
+    if (idempotent_ && is_duplicate(c, *stream)) return;
     if (!choose_id(c, *stream)) return;
     stream->append(id_, pairs_);
+    if (idempotent_) stream->producers().record(producer_, message_, id_, c.now_ms);
     c.reply.bulk(StreamIdText(id_));
     uint64_t trimmed = options_.trim.by == StreamTrim::By::none ? 0 : stream->trim(options_.trim);
     if (c.effects.wanted()) replay(c, *stream, trimmed);
@@ -79,6 +89,37 @@ class Add {
     auto id = parse_stream_id(text);
     if (!id || (auto_seq_ && text.find('-') != Bytes::npos)) return args.fail(kInvalidStreamId);
     id_ = *id;
+  }
+
+  void read_producer(Args& args, bool has_message) {
+    if (idempotent_) return args.fail();
+    idempotent_ = true;
+    producer_ = args.bytes();
+    message_ = has_message ? std::string(args.bytes()) : std::string();
+    if (producer_.empty() || (has_message && message_.empty()))
+      args.fail("ERR The producer and the idempotent ID must not be empty");
+  }
+
+  // What stands for the names and values: the same in every process.
+  std::string content_id() const {
+    XXH3_state_t state;
+    XXH3_128bits_reset(&state);
+    for (Bytes text : pairs_) {
+      uint64_t n = text.size();
+      XXH3_128bits_update(&state, &n, sizeof n);
+      XXH3_128bits_update(&state, text.data(), text.size());
+    }
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(&state));
+    return {reinterpret_cast<const char*>(canonical.digest), sizeof canonical.digest};
+  }
+
+  bool is_duplicate(Call& c, const Stream& stream) {
+    const StreamId* known = stream.producers().find(producer_, message_, c.now_ms);
+    if (!known) return false;
+    stream.producers().count_duplicate();
+    c.reply.bulk(StreamIdText(*known));
+    return true;
   }
 
   // The id that the entry gets; false when there is none (and the error was replied).
@@ -105,11 +146,15 @@ class Add {
     argv.push_back(id);
     argv.insert(argv.end(), pairs_.begin(), pairs_.end());
     c.effects.replace(argv);
+    if (idempotent_) c.effects.replace({"XIDMPRECORD", key_, producer_, message_, id});
   }
 
   Bytes key_;
   bool may_create_ = true;
   StreamTrimOptions options_;
+  bool idempotent_ = false;
+  Bytes producer_;
+  std::string message_;                    // the idempotent id
   bool auto_ms_ = true, auto_seq_ = false;
   StreamId id_;
   std::span<const Bytes> pairs_;

@@ -8,6 +8,7 @@
 #include "commands/stream_groups.h"
 #include "commands/stream_replies.h"
 #include "engine/command.h"
+#include "engine/waiters.h"
 
 namespace vitrine {
 
@@ -97,7 +98,7 @@ void reply_query(Call& c, const StreamGroup& group, const PendingQuery& query) {
     c.reply.array(4);
     c.reply.bulk(StreamIdText(p->id));
     c.reply.bulk(nack.consumer ? Bytes(nack.consumer->name()) : Bytes());
-    c.reply.integer(idle);
+    c.reply.integer(nack.consumer ? idle : -1);
     c.reply.integer(nack.deliveries);
   }
   c.reply.array_at(mark, n);
@@ -122,6 +123,7 @@ class Claim {
   // Reads what lies behind the consumer's name.
   bool read(Call& c);
   void run(Call& c, Bytes key, Bytes group_name, const Stream& stream, StreamGroup& group, Bytes consumer_name);
+  bool is_dated() const { return dated_; }
 
  private:
   void read_option(Call& c);
@@ -183,7 +185,7 @@ StreamNack* Claim::take(Call& c, StreamGroup& group, StreamId id, StreamConsumer
   nack = group.assign(id, consumer, delivered_ms_);
   if (fresh) nack->deliveries = 1;
   if (retry_count_ >= 0) nack->deliveries = retry_count_;
-  else if (!just_id_) nack->deliveries++;
+  else if (!just_id_) nack->count_delivery();
   return nack;
 }
 
@@ -224,7 +226,10 @@ void xclaim(Call& c) {
   StreamGroup* group = stream ? stream->find_group(name) : nullptr;
   if (!group) return reply_no_key_or_group(c, key, name);
   Claim claim;
-  if (claim.read(c)) claim.run(c, key, name, *stream, *group, consumer);
+  if (!claim.read(c)) return;
+  claim.run(c, key, name, *stream, *group, consumer);
+  // An entry may be idle for longer now: who waits to claim one sleeps until the next is due.
+  if (claim.is_dated()) c.waiters.feed(c.db, key);
 }
 
 // ---- XAUTOCLAIM ----
@@ -275,7 +280,7 @@ AutoClaimed auto_claim(Call& c, Bytes key, Bytes group_name, const Stream& strea
     ++p;
     if (nack.consumer && claim.min_idle_ms > 0 && c.now_ms - nack.delivered_ms < claim.min_idle_ms) continue;
     group.assign(id, consumer, c.now_ms);
-    if (!claim.just_id) nack.deliveries++;
+    if (!claim.just_id) nack.count_delivery();
     replay_claim(c, key, group_name, group, id, nack);
     result.ids.push_back(id);
     left--;

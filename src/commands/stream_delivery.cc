@@ -5,15 +5,43 @@
 
 namespace vitrine {
 
-bool DeliveryBudget::take(const StreamEntry& e) {
+namespace {
+
+// A line of a type and a number, as the protocol has it.
+size_t line_bytes(int64_t n) { return 3 + static_cast<size_t>(decimal_length(n)); }
+size_t bulk_bytes(size_t n) { return line_bytes(static_cast<int64_t>(n)) + n + 2; }
+
+}  // namespace
+
+void DeliveryBudget::begin_stream(Bytes key) {
+  if (bytes == SIZE_MAX) return;
+  bytes -= std::min(bytes, 2 * line_bytes(2) + bulk_bytes(key.size()));
+}
+
+bool DeliveryBudget::take(const StreamEntry& e, size_t more_bytes) {
   if (spent()) return false;
+  if (bytes != SIZE_MAX) {
+    size_t size = line_bytes(2) + bulk_bytes(Bytes(StreamIdText(e.id())).size()) + more_bytes;
+    size += line_bytes(static_cast<int64_t>(e.fields() * 2));
+    e.for_each([&](const PackedValue& name, const PackedValue& value) {
+      size += bulk_bytes(name.length()) + bulk_bytes(value.length());
+    });
+    if (used && size > bytes) return bytes = 0, false;
+    bytes -= std::min(bytes, size);
+  }
   entries -= entries != SIZE_MAX;
-  if (bytes == SIZE_MAX) return used = true;
-  size_t size = Bytes(StreamIdText(e.id())).size();
-  e.for_each([&](const PackedValue& name, const PackedValue& value) { size += name.length() + value.length(); });
-  if (used && size > bytes) return bytes = 0, false;
-  bytes -= std::min(bytes, size);
   return used = true;
+}
+
+size_t reply_within(Call& c, StreamRange range, size_t count, DeliveryBudget& budget) {
+  auto mark = c.reply.later();
+  size_t n = 0;
+  {
+    BulkWriter out(c.reply);
+    for (const StreamEntry* e; n < count && (e = range.next()) && budget.take(*e); n++) write_entry(out, *e);
+  }
+  c.reply.array_at(mark, static_cast<int64_t>(n));
+  return n;
 }
 
 StreamDelivery::StreamDelivery(Call& c, Bytes key, Stream& stream, Bytes group_name, StreamGroup& group,
@@ -21,19 +49,18 @@ StreamDelivery::StreamDelivery(Call& c, Bytes key, Stream& stream, Bytes group_n
     : c_(c), key_(key), stream_(stream), group_name_(group_name), group_(group),
       consumer_(seen_consumer(c, key, group_name, group, consumer_name)) {}
 
-bool StreamDelivery::has_idle(const StreamGroup& group, int64_t delivered_ms) {
-  for (auto p = group.pending().first(); p; ++p)
-    if (StreamGroup::nack_at(p).delivered_ms <= delivered_ms) return true;
-  return false;
-}
-
-int64_t StreamDelivery::idle_from(const StreamGroup& group) {
-  int64_t least = -1;
-  for (auto p = group.pending().first(); p; ++p) {
-    int64_t at = StreamGroup::nack_at(p).delivered_ms;
-    if (least < 0 || at < least) least = at;
+std::vector<StreamGroup::Aged> StreamDelivery::find_idle(int64_t claim_idle_ms, size_t count) {
+  std::vector<StreamGroup::Aged> idle, gone;
+  for (const auto& aged : group_.by_age()) {
+    if (idle.size() == count || aged.delivered_ms > c_.now_ms - claim_idle_ms) break;
+    (stream_.contains(aged.id) ? idle : gone).push_back(aged);
   }
-  return least;
+  for (const auto& aged : gone) {
+    group_.acknowledge(aged.id);
+    count_group_change(c_);
+    replay_ack(c_, key_, group_name_, aged.id);
+  }
+  return idle;
 }
 
 void StreamDelivery::reply_history(StreamId after, size_t count, DeliveryBudget& budget) {
@@ -52,14 +79,12 @@ void StreamDelivery::reply_history(StreamId after, size_t count, DeliveryBudget&
     }
     BulkWriter out(c_.reply);
     write_entry(out, *e);
-    StreamNack& nack = StreamGroup::nack_at(p);
-    nack.delivered_ms = c_.now_ms;
-    nack.deliveries++;
+    group_.deliver_again(p->id, StreamGroup::nack_at(p), c_.now_ms);
   }
   c_.reply.array_at(mark, static_cast<int64_t>(n));
 }
 
-void StreamDelivery::reply_new(int64_t claim_idle_ms, size_t count, bool no_ack, DeliveryBudget& budget) {
+size_t StreamDelivery::reply_new(int64_t claim_idle_ms, size_t count, bool no_ack, DeliveryBudget& budget) {
   auto mark = c_.reply.later();
   size_t n = 0;
   {
@@ -69,47 +94,29 @@ void StreamDelivery::reply_new(int64_t claim_idle_ms, size_t count, bool no_ack,
   }
   c_.reply.array_at(mark, static_cast<int64_t>(n));
   if (n > 0) consumer_->active_ms = c_.now_ms;
-}
-
-std::vector<StreamDelivery::Idle> StreamDelivery::find_idle(int64_t claim_idle_ms) const {
-  std::vector<Idle> idle;
-  for (auto p = group_.pending().first(); p; ++p) {
-    int64_t at = StreamGroup::nack_at(p).delivered_ms;
-    if (at <= c_.now_ms - claim_idle_ms) idle.push_back({at, p->id});
-  }
-  std::ranges::stable_sort(idle, {}, &Idle::delivered_ms);
-  return idle;
+  return n;
 }
 
 size_t StreamDelivery::claim_idle(BulkWriter& out, int64_t claim_idle_ms, size_t count, DeliveryBudget& budget) {
   size_t n = 0;
-  for (const Idle& idle : find_idle(claim_idle_ms)) {
-    if (n == count) break;
-    StreamRange range = stream_.range(idle.id, idle.id);
+  for (const auto& [delivered_ms, id] : find_idle(claim_idle_ms, std::min(count, budget.entries))) {
+    StreamRange range = stream_.range(id, id);
     const StreamEntry* e = range.next();
-    if (!e) {
-      // Nothing is left of it that anybody could work on.
-      group_.acknowledge(idle.id);
-      count_group_change(c_);
-      replay_ack(c_, key_, group_name_, idle.id);
-      continue;
-    }
-    if (!budget.take(*e)) break;
-    StreamNack* nack = group_.assign(idle.id, consumer_, c_.now_ms);
+    StreamNack* nack = group_.find(id);
+    int64_t idle_ms = nack->consumer ? c_.now_ms - delivered_ms : -1;
+    if (!budget.take(*e, line_bytes(idle_ms) + line_bytes(nack->deliveries))) break;
+    group_.assign(id, consumer_, c_.now_ms);
     out.array(4);
-    out.bulk(StreamIdText(idle.id));
+    out.bulk(StreamIdText(id));
     write_pairs(out, *e);
-    out.integer(c_.now_ms - idle.delivered_ms);
-    out.integer(nack->deliveries++);
+    out.integer(idle_ms);
+    out.integer(nack->deliveries);
+    nack->count_delivery();
     count_group_change(c_);
-    replay_claim(c_, key_, group_name_, group_, idle.id, *nack);
+    replay_claim(c_, key_, group_name_, group_, id, *nack);
     n++;
   }
   return n;
-}
-
-void StreamDelivery::count_read(StreamId id) {
-  stream_.pass(group_, id);
 }
 
 size_t StreamDelivery::deliver_new(BulkWriter& out, size_t count, bool no_ack, DeliveryBudget& budget) {
@@ -118,7 +125,7 @@ size_t StreamDelivery::deliver_new(BulkWriter& out, size_t count, bool no_ack, D
   size_t n = 0;
   for (const StreamEntry* e; n < count && (e = range.next()) && budget.take(*e); n++) {
     write_entry(out, *e);
-    count_read(e->id());
+    stream_.pass(group_, e->id());
     if (no_ack) continue;
     StreamNack* nack = group_.assign(e->id(), consumer_, c_.now_ms);
     nack->deliveries = 1;

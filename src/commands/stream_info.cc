@@ -116,6 +116,22 @@ void reply_head(Call& c, const Stream& stream) {
 }
 constexpr int64_t kHeadFields = 7;
 
+// What is remembered of producers, if anything ever was: six fields.
+constexpr int64_t kProducerFields = 6;
+int64_t count_producer_fields(const Stream& stream) { return stream.data().producers ? kProducerFields : 0; }
+
+void reply_producers(Call& c, const Stream& stream) {
+  if (!stream.data().producers) return;
+  StreamProducers& producers = stream.producers();
+  producers.forget_due(c.now_ms);
+  field(c, "idmp-duration", producers.duration_s());
+  field(c, "idmp-maxsize", producers.most());
+  field(c, "pids-tracked", static_cast<int64_t>(producers.producers()));
+  field(c, "iids-tracked", static_cast<int64_t>(producers.records()));
+  field(c, "iids-added", static_cast<int64_t>(producers.added()));
+  field(c, "iids-duplicates", static_cast<int64_t>(producers.duplicates()));
+}
+
 void reply_end(Call& c, Bytes name, const Stream& stream, bool last) {
   c.reply.bulk(name);
   StreamRange range = stream.range(StreamId::min(), StreamId::max(), last);
@@ -126,8 +142,9 @@ void reply_end(Call& c, Bytes name, const Stream& stream, bool last) {
 }
 
 void reply_stream(Call& c, const Stream& stream) {
-  c.reply.map(kHeadFields + 3);
+  c.reply.map(kHeadFields + count_producer_fields(stream) + 3);
   reply_head(c, stream);
+  reply_producers(c, stream);
   field(c, "groups", static_cast<int64_t>(stream.data().groups.size()));
   reply_end(c, "first-entry", stream, false);
   reply_end(c, "last-entry", stream, true);
@@ -152,11 +169,14 @@ void reply_pending(Call& c, const IdTree& pending, size_t limit, bool with_consu
 }
 
 void reply_full_group(Call& c, const Stream& stream, Bytes name, const StreamGroup& group, size_t limit) {
-  c.reply.map(7);
+  size_t given_back = group.pending().size();
+  for (const auto& [consumer_name, consumer] : group.consumers()) given_back -= consumer->pending().size();
+  c.reply.map(given_back > 0 ? 8 : 7);
   field(c, "name", name);
   field(c, "last-delivered-id", StreamIdText(group.last_id));
   reply_counters(c, stream, group);
   field(c, "pel-count", static_cast<int64_t>(group.pending().size()));
+  if (given_back > 0) field(c, "nacked-count", static_cast<int64_t>(given_back));
   reply_pending(c, group.pending(), limit, true);
   c.reply.bulk("consumers");
   c.reply.array(static_cast<int64_t>(group.consumers().size()));
@@ -171,8 +191,9 @@ void reply_full_group(Call& c, const Stream& stream, Bytes name, const StreamGro
 }
 
 void reply_full(Call& c, const Stream& stream, size_t limit) {
-  c.reply.map(kHeadFields + 2);
+  c.reply.map(kHeadFields + count_producer_fields(stream) + 2);
   reply_head(c, stream);
+  reply_producers(c, stream);
   c.reply.bulk("entries");
   reply_range(c, stream.range(StreamId::min(), StreamId::max()), limit);
   c.reply.bulk("groups");

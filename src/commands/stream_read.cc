@@ -40,8 +40,8 @@ class ReadCommand {
   bool open_stream(Call& c, Source& source);
   bool read_id(Call& c, Source& source);
   bool has_news(const Source& source) const;
-  void serve(Call& c, Source& source);
-  void serve_last(Call& c, const Source& source);
+  StreamDelivery& delivery_of(const Source& source);
+  bool serve(Call& c, const Source& source);
   void park(Call& c);
 
   const bool for_group_;
@@ -86,9 +86,9 @@ void ReadCommand::read_option(Call& c) {
   } else if (args.accept("COUNT", 1)) {
     count_ = take_limit(args);
   } else if (args.accept("MAXCOUNT", 1)) {
-    budget_.entries = take_positive(args, "ERR MAXCOUNT must be > 0");
+    budget_.entries = take_positive(args, "ERR MAXCOUNT must be a positive integer");
   } else if (args.accept("MAXSIZE", 1)) {
-    budget_.bytes = take_positive(args, "ERR MAXSIZE must be > 0");
+    budget_.bytes = take_positive(args, "ERR MAXSIZE must be a positive integer");
   } else if (args.accept("GROUP", 2)) {
     if (!for_group_) return args.fail(kNoGroup);
     has_group_ = true;
@@ -112,8 +112,9 @@ bool ReadCommand::read_options(Call& c) {
     has_streams = args.accept("STREAMS", 1);
     if (!has_streams) read_option(c);
   }
+  if (!args.failed() && !has_streams) args.fail();
+  else if (count_ != SIZE_MAX && count_ > budget_.entries) args.fail("ERR MAXCOUNT must not be less than COUNT");
   if (args.failed()) return false;
-  if (!has_streams) return args.fail(), false;
   if (args.left() % 2) return args.fail(kUnbalanced), false;
   if (for_group_ && !has_group_) return args.fail("ERR Missing GROUP option for XREADGROUP"), false;
   keys_ = args.take(args.left() / 2);
@@ -180,23 +181,24 @@ bool ReadCommand::has_news(const Source& source) const {
   return StreamRange(s, after.next(), StreamId::max()).next();
 }
 
-void ReadCommand::serve_last(Call& c, const Source& source) {
-  reply_range(c, source.stream->range(StreamId::min(), StreamId::max(), true), 1);
+StreamDelivery& ReadCommand::delivery_of(const Source& source) {
+  return *std::ranges::find(deliveries_, source.key, &StreamDelivery::key);
 }
 
-void ReadCommand::serve(Call& c, Source& source) {
+// False when nothing of it fits into what is left of the budget.
+bool ReadCommand::serve(Call& c, const Source& source) {
   if (c.reply.protocol() < 3) c.reply.array(2);
   c.reply.bulk(source.key);
-  if (source.from == Source::From::last_entry) return serve_last(c, source);
-  if (!for_group_) {
-    StreamRange range = source.stream->range(source.id.next(), StreamId::max());
-    reply_within(c, range, count_, budget_, [](StreamId) {});
-    return;
-  }
-  auto& delivery = *std::find_if(deliveries_.begin(), deliveries_.end(),
-                                 [&](const StreamDelivery& d) { return d.key() == source.key; });
-  if (source.from == Source::From::after) delivery.reply_history(source.id, count_, budget_);
-  else delivery.reply_new(claim_idle_ms_, count_, no_ack_, budget_);
+  budget_.begin_stream(source.key);
+  if (source.from == Source::From::last_entry)
+    return reply_within(c, source.stream->range(StreamId::min(), StreamId::max(), true), 1, budget_) > 0;
+  if (!for_group_)
+    return reply_within(c, source.stream->range(source.id.next(), StreamId::max()), count_, budget_) > 0;
+  StreamDelivery& delivery = delivery_of(source);
+  if (source.from == Source::From::undelivered)
+    return delivery.reply_new(claim_idle_ms_, count_, no_ack_, budget_) > 0;
+  delivery.reply_history(source.id, count_, budget_);
+  return true;
 }
 
 void ReadCommand::run(Call& c) {
@@ -210,10 +212,15 @@ void ReadCommand::run(Call& c) {
     if (source.skipped) continue;
     if (budget_.spent()) break;
     bool claims = claim_idle_ms_ >= 0 && source.from == Source::From::undelivered &&
-                  StreamDelivery::has_idle(*source.group, c.now_ms - claim_idle_ms_);
+                  delivery_of(source).has_idle(claim_idle_ms_);
     if (!claims && !has_news(source)) continue;
-    if (served++ == 0) mark = c.reply.later();
-    serve(c, source);
+    OutputBuffer::Mark before = c.reply.later();
+    if (served == 0) mark = before;
+    if (!serve(c, source)) {
+      c.reply.output().truncate(before);
+      break;
+    }
+    served++;
   }
   if (served > 0) return c.reply.protocol() < 3 ? c.reply.array_at(mark, served) : c.reply.map_at(mark, served);
   if (!blocks_ || !c.may_block) return c.reply.null_array();
@@ -229,9 +236,9 @@ void ReadCommand::park(Call& c) {
   request.also_when_gone = for_group_;
   for (const Source& source : sources_) {
     if (claim_idle_ms_ >= 0 && source.group && source.from == Source::From::undelivered) {
-      int64_t due = StreamDelivery::idle_from(*source.group);
-      if (due >= 0 && (request.retry_ms == 0 || due + claim_idle_ms_ < request.retry_ms))
-        request.retry_ms = due + claim_idle_ms_;
+      const auto& pending = source.group->by_age();
+      int64_t due = pending.empty() ? 0 : pending.begin()->delivered_ms + claim_idle_ms_;
+      if (due > 0 && (request.retry_ms == 0 || due < request.retry_ms)) request.retry_ms = due;
     }
     if (argv[source.position] != "$" && argv[source.position] != "+") continue;
     texts.emplace_back(Bytes(StreamIdText(source.id)));

@@ -40,6 +40,8 @@ class Streams : public testing::Test {
     add_generic_commands(registry);
     add_string_commands(registry);
     add_stream_commands(registry);
+    add_stream_delete_commands(registry);
+    add_stream_producer_commands(registry);
     add_stream_read_commands(registry);
     add_stream_info_commands(registry);
     add_stream_group_commands(registry);
@@ -218,6 +220,112 @@ TEST_F(Streams, TellWhoWaitsThatTheGroupIsGone) {
   run("xgroup create s g $ mkstream"), run(a, "xreadgroup group g x block 0 streams s >"), run("set s x");
   EXPECT_EQ(take(a), "-WRONGTYPE Operation against a key holding the wrong kind of value");
   EXPECT_EQ(waiters.parked(), 0u);
+}
+
+TEST_F(Streams, ClaimTheLongestIdleFirst) {
+  run("xadd s 1-1 f v"), run("xadd s 2-1 f v"), run("xadd s 3-1 f v"), run("xadd s 4-1 f v");
+  run("xgroup create s g 0"), run("xreadgroup group g a count 3 streams s >");
+  pass(10);
+  run("xclaim s g a 0 1-1 retrycount 5");
+  pass(20);
+  EXPECT_EQ(run("xreadgroup group g b claim 31 count 1 streams s >"), "*1 *2 $1 s *1 *2 $3 4-1 *2 $1 f $1 v");
+  EXPECT_EQ(run("xreadgroup group g b claim 20 count 2 streams s >"),
+            "*1 *2 $1 s *2 *4 $3 2-1 *2 $1 f $1 v :30 :1 *4 $3 3-1 *2 $1 f $1 v :30 :1");
+  // What was given back is older than anything.
+  run("xnack s g silent ids 1 3-1"), run("xdel s 1-1"), run("xadd s 5-1 f v");
+  EXPECT_EQ(run("xreadgroup group g c claim 5 streams s >"),
+            "*1 *2 $1 s *2 *4 $3 3-1 *2 $1 f $1 v :-1 :1 *2 $3 5-1 *2 $1 f $1 v");
+  // Nothing was left of 1-1: it is pending no more.
+  EXPECT_EQ(run("xpending s g - + 9"),
+            "*4 *4 $3 2-1 $1 b :0 :2 *4 $3 3-1 $1 c :0 :2 *4 $3 4-1 $1 b :0 :1 *4 $3 5-1 $1 c :0 :1");
+  run("xgroup delconsumer s g b");
+  pass(5);
+  EXPECT_EQ(run("xreadgroup group g d claim 5 streams s >"),
+            "*1 *2 $1 s *2 *4 $3 3-1 *2 $1 f $1 v :5 :2 *4 $3 5-1 *2 $1 f $1 v :5 :1");
+}
+
+TEST_F(Streams, WakeWhoWaitsToClaim) {
+  Session &a = open(), &b = open();
+  run("xadd s 1-1 f v"), run("xgroup create s g 0"), run("xreadgroup group g x streams s >");
+  pass(10);
+  EXPECT_EQ(run(a, "xreadgroup group g a block 0 claim 50 streams s >"), "");
+  pass(39);
+  EXPECT_EQ(take(a), "");
+  pass(1);
+  EXPECT_EQ(take(a), "*1 *2 $1 s *1 *4 $3 1-1 *2 $1 f $1 v :50 :1");
+  // Somebody else was faster: it waits until the next is due.
+  run(a, "xreadgroup group g a block 0 claim 50 streams s >");
+  pass(30);
+  run("xclaim s g x 0 1-1");
+  pass(20);
+  EXPECT_EQ(take(a), "");
+  pass(30);
+  EXPECT_EQ(take(a), "*1 *2 $1 s *1 *4 $3 1-1 *2 $1 f $1 v :50 :3");
+  // Given back, or made old by hand, it can be had at once; the longest waiting gets it.
+  run(a, "xreadgroup group g a block 0 claim 1000 streams s >");
+  run(b, "xreadgroup group g b block 60 claim 1000 streams s >");
+  run("xnack s g fail ids 1 1-1");
+  EXPECT_EQ(take(a), "*1 *2 $1 s *1 *4 $3 1-1 *2 $1 f $1 v :-1 :4");
+  run("xclaim s g x 0 1-1 idle 2000");
+  EXPECT_EQ(take(b), "*1 *2 $1 s *1 *4 $3 1-1 *2 $1 f $1 v :2000 :6");
+  run(b, "xreadgroup group g b block 60 claim 1000 streams s >");
+  pass(60);
+  EXPECT_EQ(take(b), "*-1");
+  EXPECT_EQ(waiters.parked(), 0u);
+}
+
+TEST_F(Streams, ReplayNewerCommandsInExactWords) {
+  Sink sink;
+  run("xadd s 1-1 f v"), run("xadd s 2-1 f v"), run("xadd s 3-1 f v");
+  run("xgroup create s g 0"), run("xreadgroup group g a streams s >"), run("xack s g 1-1");
+  dispatcher.effects().attach(&sink);
+  run("xtrim s maxlen ~ 0 limit 0 acked"), run("xdelex s ids 1 9-9"), run("xdelex s delref ids 1 9-9");
+  EXPECT_EQ(sink.take(), Strings{"XTRIM s ACKED MAXLEN = 2"});
+  run("xnack s g fail ids 1 9-9"), run("xnack s g fail ids 1 2-1");
+  EXPECT_EQ(sink.take(), Strings{"xnack s g fail ids 1 2-1"});
+  run("xreadgroup group g a claim 50 streams s >");
+  EXPECT_EQ(sink.take(), Strings{"XCLAIM s g a 0 2-1 TIME 1700000000000 RETRYCOUNT 2 FORCE JUSTID LASTID 3-1"});
+  run("xackdel s g acked ids 2 2-1 9-9"), run("xdelex s delref ids 1 3-1");
+  EXPECT_EQ(sink.take(), (Strings{"xackdel s g acked ids 2 2-1 9-9", "xdelex s delref ids 1 3-1"}));
+  run("xadd s idmp p one * f v"), run("xadd s idmp p one * f v"), run("xcfgset s idmp-maxsize 5");
+  EXPECT_EQ(sink.take(), (Strings{"XADD s 1700000000000-0 f v", "XIDMPRECORD s p one 1700000000000-0",
+                                  "xcfgset s idmp-maxsize 5"}));
+  run("xidmprecord s p two 1700000000000-0"), run("xidmprecord s p two 1700000000000-0");
+  EXPECT_EQ(sink.take(), Strings{"xidmprecord s p two 1700000000000-0"});
+  // All of it goes: no id is left that could tell where the rest begins.
+  run("xtrim s minid ~ 9999999999999");
+  EXPECT_EQ(sink.take(), Strings{"XTRIM s MAXLEN = 0"});
+  dispatcher.effects().detach(&sink);
+}
+
+TEST_F(Streams, RememberProducersForATime) {
+  run("xadd s idmp p 1 * f v"), run("xcfgset s idmp-duration 2"), run("xadd s idmp p 1 * f v");
+  pass(1000);
+  EXPECT_EQ(run("xadd s idmp p 1 * f v"), "$15 1700000000000-1");
+  run("xadd s idmp p 2 * f v"), run("xadd s idmp q 2 * f v");
+  pass(999);
+  EXPECT_EQ(run("xadd s idmp p 1 * f v"), "$15 1700000000000-1");
+  pass(1);
+  EXPECT_EQ(run("xadd s idmp p 1 * f v"), "$15 1700000002000-0");
+  EXPECT_EQ(run("xadd s idmp p 2 * f v"), "$15 1700000001000-0");
+  pass(1000);
+  EXPECT_NE(run("xinfo stream s").find("$12 pids-tracked :1 $12 iids-tracked :1 $10 iids-added :5"), std::string::npos);
+  pass(1000);
+  std::string nothing = "$12 pids-tracked :0 $12 iids-tracked :0 $10 iids-added :5 $15 iids-duplicates :3";
+  EXPECT_NE(run("xinfo stream s").find(nothing), std::string::npos);
+}
+
+TEST_F(Streams, TellOfNewerChanges) {
+  Recorder recorder;
+  run("xadd s 1-1 f v"), run("xadd s 2-1 f v"), run("xgroup create s g 0"), run("xreadgroup group g a streams s >");
+  keyspace.observe(&recorder);
+  run("xdelex s acked ids 1 1-1"), run("xdelex s ids 1 9-9"), run("xnack s g fail ids 1 1-1");
+  EXPECT_EQ(recorder.take(), Strings{});
+  run("xackdel s g ids 1 1-1"), run("xdelex s delref ids 1 2-1"), run("xcfgset s idmp-maxsize 5");
+  EXPECT_EQ(recorder.take(), (Strings{"xdel", "xdel", "xcfgset aside"}));
+  run("xadd s idmp p 1 * f v"), run("xadd s idmp p 1 * f v");
+  EXPECT_EQ(recorder.take(), Strings{"xadd"});
+  keyspace.unobserve(&recorder);
 }
 
 }  // namespace

@@ -72,7 +72,9 @@ class Writer {
     }
     if (facts_.access != SnapshotFacts::Access::none) write_access(entry);
     uint8_t type = rdb_type_of(entry, out_.version());
-    if (__builtin_expect(type > rdb::kStream2, 0) && rdb_version_of(type) > out_.version() && going_) {
+    // No version was asked for: what the least one lacks (kStreamProducers) is written all the same.
+    bool fits = __builtin_expect(type <= rdb::kStream2, 1) || !facts_.version;
+    if (!fits && rdb_version_of(type) > facts_.version && going_) {
       problem_ = "'rdb-version " + std::to_string(out_.version()) + "' cannot hold the key '" +
                  std::string(entry.key().substr(0, 64)) + "'";
       going_ = false;

@@ -25,6 +25,8 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_list_waiting_commands(registry);
   add_sort_commands(registry);
   add_stream_commands(registry);
+  add_stream_delete_commands(registry);
+  add_stream_producer_commands(registry);
   add_stream_read_commands(registry);
   add_stream_info_commands(registry);
   add_stream_group_commands(registry);

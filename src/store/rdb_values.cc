@@ -13,7 +13,8 @@ uint8_t rdb_type_of(const Entry& entry, int version) {
 int rdb_version_of(uint8_t rdb_type) {
   switch (rdb_type) {
     case rdb::kHashMoments:
-    case rdb::kHashListpackMoments: return rdb::kFieldExpiryVersion;
+    case rdb::kHashListpackMoments:
+    case rdb::kStreamProducers: return rdb::kFieldExpiryVersion;
     case rdb::kHashMomentsValkey: return rdb::kValkeyVersion;
     case rdb::kSetListpack:
     case rdb::kStream3: return rdb::kSetListpackVersion;
@@ -54,7 +55,8 @@ std::optional<Type> type_of_rdb(uint8_t rdb_type) {
     case rdb::kHashListpackMoments: return Type::hash;
     case rdb::kStream:
     case rdb::kStream2:
-    case rdb::kStream3: return Type::stream;
+    case rdb::kStream3:
+    case rdb::kStreamProducers: return Type::stream;
     default: return std::nullopt;
   }
 }

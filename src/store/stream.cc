@@ -183,12 +183,18 @@ uint64_t Stream::trim_by_references(const StreamTrim& trim) {
   const bool respect = trim.references == StreamReferences::respect, by_length = trim.by == StreamTrim::By::length;
   std::vector<StreamId> gone;
   bool left_some = false, done = false;
-  for (auto c = data().nodes.first(); c && !done; ++c) {
+  uint64_t seen = 0;
+  // What a group has not read yet stays, and so does all behind it.
+  StreamId read_by_all = StreamId::max();
+  if (respect)
+    for (const auto& [name, group] : data().groups) read_by_all = std::min(read_by_all, group->last_id);
+  for (auto c = data().nodes.first(); c && !done && c->id <= read_by_all; ++c) {
     const StreamNode& node = *c->as<StreamNode>();
     uint64_t left = size() - gone.size();
     bool whole = by_length ? left >= trim.length + node.live : node.last < trim.id;
     if (trim.approximate && !whole) break;
-    if (trim.limit && gone.size() + node.live > trim.limit) break;
+    seen += node.live;
+    if (trim.limit && seen > trim.limit) break;
     for (const uint8_t* p = node.begin(); p != node.end();) {
       StreamEntry e = node.at(p);
       p = node.after(e);
@@ -216,8 +222,10 @@ bool Stream::is_referenced(StreamId id) const {
   return false;
 }
 
-void Stream::remove_references(StreamId id) const {
-  for (const auto& [name, group] : data().groups) group->acknowledge(id);
+size_t Stream::remove_references(StreamId id) const {
+  size_t n = 0;
+  for (const auto& [name, group] : data().groups) n += group->acknowledge(id);
+  return n;
 }
 
 StreamGroup* Stream::find_group(Bytes name) const {
@@ -237,6 +245,11 @@ bool Stream::remove_group(Bytes name) const {
   if (it == data().groups.end()) return false;
   data().groups.erase(it);
   return true;
+}
+
+StreamProducers& Stream::producers() const {
+  if (!data().producers) data().producers = std::make_unique<StreamProducers>();
+  return *data().producers;
 }
 
 int64_t Stream::entries_up_to(StreamId id) const {
@@ -296,6 +309,7 @@ Object clone(const Object& o) {
   copy->max_deleted_id = s.max_deleted_id;
   copy->entries_added = s.entries_added;
   for (const auto& [name, group] : s.groups) copy->groups[name] = group->clone();
+  if (s.producers) copy->producers = std::make_unique<StreamProducers>(*s.producers);
   return Object::of(Type::stream, 0, copy);
 }
 
@@ -311,6 +325,7 @@ size_t memory_of(const Object& o, size_t samples) {
     node_bytes += c->as<StreamNode>()->capacity;
   if (seen) bytes += node_bytes * s.nodes.size() / seen;
   for (const auto& [name, group] : s.groups) bytes += group->memory() + name.capacity() + 64;
+  if (s.producers) bytes += s.producers->memory();
   return bytes;
 }
 
@@ -318,6 +333,7 @@ size_t free_effort(const Object& o) {
   const StreamData& s = *o.as<StreamData>();
   size_t n = s.nodes.size();
   for (const auto& [name, group] : s.groups) n += 1 + group->pending().size();
+  if (s.producers) n += s.producers->records();
   return n;
 }
 
@@ -344,6 +360,12 @@ void digest(const Object& o, const std::function<void(std::initializer_list<Byte
       part({nack.consumer ? Bytes(nack.consumer->name()) : Bytes()});
     }
   }
+  if (!s.producers) return;
+  words({static_cast<uint64_t>(s.producers->duration_s()), static_cast<uint64_t>(s.producers->most())});
+  s.producers->for_each([&](Bytes producer, Bytes id, StreamId entry) {
+    part({producer, id});
+    words({entry.ms, entry.seq});
+  });
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "store/object.h"
 #include "store/stream_groups.h"
 #include "store/stream_node.h"
+#include "store/stream_producers.h"
 
 namespace vitrine {
 
@@ -31,6 +32,7 @@ struct StreamData {
   StreamId max_deleted_id;                 // the greatest that XDEL removed
   uint64_t entries_added = 0;              // ever
   Groups groups;
+  std::unique_ptr<StreamProducers> producers;   // null until XCFGSET or XADD IDMP
 
   StreamData() = default;
   ~StreamData();
@@ -69,7 +71,7 @@ struct StreamTrim {
   bool approximate = false;
   uint64_t length = 0;
   StreamId id;
-  uint64_t limit = 0;                      // entries to remove at most; 0: no limit
+  uint64_t limit = 0;                      // entries to look at at most; 0: no limit
 };
 
 class Stream {
@@ -96,8 +98,8 @@ class Stream {
   bool erase(StreamId id);
   // Whether a group has it pending or has not read it yet.
   bool is_referenced(StreamId id) const;
-  // Takes it from whatever group has it pending.
-  void remove_references(StreamId id) const;
+  // Takes it from whatever group has it pending; returns how many had.
+  size_t remove_references(StreamId id) const;
   // Removes the oldest entries; returns how many went.
   uint64_t trim(const StreamTrim& trim);
 
@@ -106,6 +108,7 @@ class Stream {
   // Null when there is one already.
   StreamGroup* add_group(Bytes name, StreamId last_id, int64_t entries_read) const;
   bool remove_group(Bytes name) const;
+  StreamProducers& producers() const;
 
   // How many entries up to `id` the stream has ever had, if that can be told; else StreamGroup::kUnknown.
   int64_t entries_up_to(StreamId id) const;

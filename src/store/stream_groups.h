@@ -5,11 +5,13 @@
 //
 // Invariants: a nack that has a consumer stands in the group's tree and in that consumer's; one that was given back
 // (XNACK) has none and stands in the group's alone. Ids may be pending whose entries the stream has no more.
-// Moments are in ms since 1970.
+// Who asks for what is idle (XREADGROUP CLAIM) is told by a set ordered by the moments of delivery, which a group has
+// from the first such question on. Moments are in ms since 1970.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/bytes.h"
@@ -21,8 +23,11 @@ using StreamId = TimeId;
 class StreamConsumer;
 
 struct StreamNack {
-  int64_t delivered_ms;
+  int64_t delivered_ms;                    // 0: given back
   int64_t deliveries;
+
+  // As often as can be counted.
+  void count_delivery() { deliveries += deliveries < INT64_MAX; }
   StreamConsumer* consumer;                // null: nobody's, given back
 };
 
@@ -69,8 +74,19 @@ class StreamGroup {
   StreamNack* assign(StreamId id, StreamConsumer* consumer, int64_t delivered_ms);
   // Nobody's yet. Null when it is pending already.
   StreamNack* add_pending(StreamId id, int64_t delivered_ms, int64_t deliveries);
-  // Takes the entry from its consumer, but leaves it pending. REQUIRES: it is pending.
-  void give_back(StreamId id);
+  // The entry was delivered once more to who has it.
+  void deliver_again(StreamId id, StreamNack& nack, int64_t now_ms);
+  // Takes the entry from its consumer, but leaves it pending, as if it had been delivered long ago. REQUIRES: it is
+  // pending.
+  StreamNack* give_back(StreamId id);
+  // All that is pending, what was delivered longest ago first.
+  struct Aged {
+    int64_t delivered_ms;
+    StreamId id;
+    auto operator<=>(const Aged&) const = default;
+  };
+  using ByAge = std::set<Aged>;
+  const ByAge& by_age() const;
   // False when it was not pending.
   bool acknowledge(StreamId id);
 
@@ -79,8 +95,11 @@ class StreamGroup {
   StreamId last_id;                        // of the last entry delivered: `>` reads go on behind it
   int64_t entries_read;                    // how many entries of the stream lie up to last_id; kUnknown
  private:
+  void set_delivered(StreamId id, StreamNack& nack, int64_t at_ms);
+
   IdTree pending_;
   Consumers consumers_;
+  mutable std::unique_ptr<ByAge> by_age_;  // null until somebody asks
 };
 
 }  // namespace vitrine

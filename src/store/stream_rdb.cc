@@ -3,7 +3,7 @@
 //   listpack  live, deleted, n, n names, 0; then per entry: flags, ms, seq, [n, (name, value)* | value*], elements
 //
 // `ms` and `seq` are distances from the node's id; flag 1: deleted; flag 2: has the node's names. Ids outside listpacks
-// are 16 bytes, big endian, or two lengths.
+// are 16 bytes, big endian, or two lengths. What is remembered of producers follows at the end, in a type of our own.
 #include <cstring>
 #include <vector>
 
@@ -168,6 +168,7 @@ class StreamReader {
       s.entries_added = in_.length();
     }
     for (uint64_t n = in_.length(); n > 0 && !in_.failed(); n--) read_group();
+    if (type_ == rdb::kStreamProducers && !in_.failed()) stream_.producers().load(in_);
     return !in_.failed();
   }
 
@@ -295,7 +296,8 @@ class StreamReader {
 
 }  // namespace
 
-uint8_t stream_rdb_type(const Object&, int version) {
+uint8_t stream_rdb_type(const Object& o, int version) {
+  if (o.as<StreamData>()->producers) return rdb::kStreamProducers;
   return version >= rdb::kSetListpackVersion ? rdb::kStream3 : rdb::kStream2;
 }
 
@@ -324,6 +326,7 @@ void save_stream(const Object& o, uint8_t type, RdbOutput& out) {
     out.string(name);
     write_group(*group, type, out);
   }
+  if (type == rdb::kStreamProducers) s.producers->save(out);
 }
 
 Value load_stream(uint8_t type, RdbInput& in, const TypeContext& context) {

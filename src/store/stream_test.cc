@@ -309,6 +309,14 @@ void fill_randomly(Held& held, Random& random) {
       if (consumer) group->assign(e->id(), consumer, 77);
     }
   }
+  if (random.below(2)) return;
+  StreamProducers& producers = stream.producers();
+  producers.configure(1 + static_cast<int64_t>(random.below(100)), 1 + static_cast<int64_t>(random.below(20)));
+  for (size_t n = random.below(60); n > 0; n--) {
+    std::string producer = "producer" + std::to_string(random.below(5)), id = std::to_string(random.below(30));
+    if (producers.find(producer, id, 5000)) producers.count_duplicate();
+    else producers.record(producer, id, {random.next(), random.next()}, 5000);
+  }
 }
 
 TEST(Stream, ComesBackFromSnapshots) {
@@ -339,13 +347,14 @@ TEST(Stream, RefusesDamagedSnapshots) {
     Held held;
     fill_randomly(held, random);
     std::string data = saved(held.object, rdb::kSetListpackVersion);
+    uint8_t type = kStreamOps.rdb_type(held.object, rdb::kSetListpackVersion);
     for (int round = 0; round < 60; round++) {
       std::string damaged = data;
       for (size_t n = 1 + random.below(3); n > 0; n--)
         damaged[random.below(damaged.size())] ^= static_cast<char>(1 << random.below(8));
       if (random.below(4) == 0) damaged.resize(random.below(damaged.size()));
       RdbInput in(damaged);
-      Value value = kStreamOps.load(rdb::kStream3, in, {0, &held.limits});
+      Value value = kStreamOps.load(type, in, {0, &held.limits});
       ASSERT_EQ(!value, in.failed());
       if (value) digest_of(*value);
     }

@@ -64,6 +64,8 @@ enum ValueType : uint8_t {
   kHashListpackMomentsPreview = 23,
   kHashMoments = 24,      // earliest moment: 8 bytes, n, (moment - earliest + 1 or 0 for never, field, value)
   kHashListpackMoments = 25,         // earliest moment: 8 bytes, listpack of (field, value, moment or 0)
+  // From 200 on: what only Vitrine has and reads.
+  kStreamProducers = 200,            // kStream3, and what is remembered of producers (store/stream_rdb.cc)
 };
 
 // Length prefixes.

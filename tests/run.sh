@@ -57,7 +57,7 @@ fi
 [ $peer = oracle ] || part memory $pytest tests/memory_test.py $slow
 part server $pytest tests/server_test.py tests/settings_test.py tests/tools_test.py $slow
 part connections $pytest tests/connection_test.py tests/input_test.py $slow
-[ $peer = oracle ] || part persist $pytest tests/persist_test.py
+[ $peer = oracle ] || part persist $pytest tests/persist_test.py tests/migrate_test.py
 part abuse $pytest tests/abuse_test.py $slow
 
 echo "tests/run.sh $mode against $peer, $(( $(date +%s) - start )) s:${names:+ failed:$names}"

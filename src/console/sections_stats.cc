@@ -85,8 +85,9 @@ void write_stats(InfoText& text, const Sources& s, const Measured& m) {
   ForkFigures forks = s.forks();
   text.field("latest_fork_usec", forks.last_us);
   text.field("total_forks", forks.forks);
+  text.field("migrate_cached_sockets", c.migrating);
   for (const char* name :
-       {"migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
+       {"slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
         "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
         "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
         "unexpected_error_replies"})

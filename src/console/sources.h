@@ -22,6 +22,7 @@ struct ObserveOptions;
 
 struct ConnectionFigures {
   uint64_t accepted = 0, rejected = 0;
+  uint64_t migrating = 0;            // connections kept for MIGRATE
   uint64_t bytes_read = 0, bytes_written = 0, reads = 0, writes = 0;
   uint64_t protocol_errors = 0, query_buffer_disconnections = 0, output_buffer_disconnections = 0;
   uint64_t idle_disconnections = 0, evicted_clients = 0, denied_by_protected_mode = 0;

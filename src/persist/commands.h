@@ -6,9 +6,10 @@ namespace vitrine {
 class Call;
 class CommandRegistry;
 class Snapshots;
+struct PersistOptions;
 
 // DUMP and RESTORE.
-void add_dump_commands(CommandRegistry& registry, const Snapshots& snapshots);
+void add_dump_commands(CommandRegistry& registry, const PersistOptions& options);
 // SAVE, BGSAVE, LASTSAVE.
 void add_snapshot_commands(CommandRegistry& registry, Snapshots& snapshots);
 // DEBUG RELOAD, behind the subcommand's name.

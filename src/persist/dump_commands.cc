@@ -3,41 +3,19 @@
 #include "engine/call.h"
 #include "engine/command.h"
 #include "persist/commands.h"
-#include "persist/snapshots.h"
+#include "persist/payload.h"
 #include "store/rdb_values.h"
-#include "wire/crc64.h"
 
 namespace vitrine {
 
 namespace {
 
-constexpr size_t kFooterBytes = 10;
 constexpr int64_t kLongestIdle = int64_t{1} << 40;   // seconds: anything the clock of uses cannot tell from more
 
-void dump(Call& c, const Snapshots& snapshots) {
+void dump(Call& c, const PersistOptions& options) {
   const Entry* entry = c.find(c.args[1]);
   if (!entry) return c.reply.null();
-  int wanted = snapshots.options().version;
-  uint8_t type = rdb_type_of(*entry, wanted ? wanted : rdb::kBaseVersion);
-  RdbOutput out({std::max(rdb_version_of(type), wanted), snapshots.options().compress, true});
-  out.byte(type);
-  save_value(*entry, type, out);
-  out.finish_payload();
-  c.reply.bulk(out.view());
-}
-
-// Nothing if the footer is wrong.
-std::optional<Bytes> checked_payload(Bytes payload, bool any_version, int& version) {
-  if (payload.size() <= kFooterBytes) return std::nullopt;
-  Bytes footer = payload.substr(payload.size() - kFooterBytes);
-  uint16_t number;
-  uint64_t sum;
-  std::memcpy(&number, footer.data(), sizeof number);
-  std::memcpy(&sum, footer.data() + sizeof number, sizeof sum);
-  version = number;
-  if (!any_version && !is_known_version(version)) return std::nullopt;
-  if (crc64(0, payload.substr(0, payload.size() - sizeof sum)) != sum) return std::nullopt;
-  return payload.substr(0, payload.size() - kFooterBytes);
+  with_payload(*entry, options, [&](Bytes payload) { c.reply.bulk(payload); });
 }
 
 struct RestoreArgs {
@@ -59,8 +37,8 @@ RestoreArgs read_options(Call& c) {
   return r;
 }
 
-Value read_payload(Bytes body, int version, const TypeContext& context) {
-  RdbInput in(body, version);
+Value read_payload(const PayloadBody& body, const TypeContext& context) {
+  RdbInput in(body.bytes, body.version);
   uint8_t type = in.byte();
   Value value = load_value(type, in, context);
   if (!value || in.failed() || !in.at_end()) return {};
@@ -68,7 +46,7 @@ Value read_payload(Bytes body, int version, const TypeContext& context) {
   return empty ? Value() : std::move(value);
 }
 
-void restore(Call& c, const Snapshots& snapshots) {
+void restore(Call& c, const PersistOptions& persist) {
   Bytes key = c.args.bytes(), ttl_text = c.args.bytes(), payload = c.args.bytes();
   RestoreArgs options = read_options(c);
   if (!c.args.done()) return;
@@ -77,11 +55,9 @@ void restore(Call& c, const Snapshots& snapshots) {
   auto ttl = parse_int64(ttl_text);
   if (!ttl) return c.reply.error(Args::kNotInteger);
   if (*ttl < 0) return c.reply.error("ERR Invalid TTL value, must be >= 0");
-  int version;
-  bool any = snapshots.options().version_check == PersistOptions::VersionCheck::relaxed;
-  auto body = checked_payload(payload, any, version);
+  auto body = checked_payload(payload, persist);
   if (!body) return c.reply.error("ERR DUMP payload version or checksum are wrong");
-  Value value = read_payload(*body, version, c.keyspace.context());
+  Value value = read_payload(*body, c.keyspace.context());
   if (!value) return c.reply.error("ERR Bad data format");
   bool was_there = c.remove(key);
   int64_t at_ms = *ttl == 0 ? kNoExpiry : options.absolute ? *ttl : c.now_ms + *ttl;
@@ -104,9 +80,10 @@ void restore(Call& c, const Snapshots& snapshots) {
 
 }  // namespace
 
-void add_dump_commands(CommandRegistry& registry, const Snapshots& snapshots) {
-  registry.add("dump", [&](Call& c) { dump(c, snapshots); });
-  registry.add("restore", [&](Call& c) { restore(c, snapshots); });
+void add_dump_commands(CommandRegistry& registry, const PersistOptions& options) {
+  registry.add("dump", [&](Call& c) { dump(c, options); });
+  registry.add("restore", [&](Call& c) { restore(c, options); });
+  registry.add("restore-asking", [&](Call& c) { restore(c, options); });
 }
 
 }  // namespace vitrine

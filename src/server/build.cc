@@ -45,8 +45,9 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_table_commands(registry);
 }
 
-ConnectionFigures connection_figures(const ClientServer::Stats& s) {
+ConnectionFigures connection_figures(const ClientServer::Stats& s, const Migration& migration) {
   ConnectionFigures f;
+  f.migrating = migration.connections();
   f.accepted = s.connections, f.rejected = s.rejected_connections;
   f.bytes_read = s.bytes_read, f.bytes_written = s.bytes_written, f.reads = s.reads, f.writes = s.writes;
   f.protocol_errors = s.protocol_errors;
@@ -67,11 +68,11 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
       waiters_(keyspace_), watches_(keyspace_, sessions_),
       dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_,
                   waiters_, watches_),
-      snapshots_(loop_, files_, keyspace_, options.persist),
+      snapshots_(loop_, files_, keyspace_, options.persist), migration_(options.persist),
       clients_(loop_, dispatcher_, options.network, options.clients),
       console_({loop_, workers_, keyspace_, evictor_, dispatcher_, settings, options.network, options.clients,
                 options.memory, options.observe, options.config_file,
-                [this] { return connection_figures(clients_.stats); },
+                [this] { return connection_figures(clients_.stats, migration_); },
                 [this] { return ForkFigures{snapshots_.stats().forks, snapshots_.stats().last_fork_us}; }}) {
   keyspace_.set_background([this](std::function<void()> work) {
     workers_.submit(Workers::Kind::lazy_free, std::move(work));
@@ -79,7 +80,8 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
   add_all_commands(registry_, dispatcher_);
   add_config_commands(registry_, settings, options.config_file, [this] { reset_stats(); });
   add_shutdown_command(registry_, *this);
-  add_dump_commands(registry_, snapshots_);
+  add_dump_commands(registry_, options.persist);
+  migration_.add_commands(registry_);
   add_snapshot_commands(registry_, snapshots_);
   console_.add_commands(registry_);
   console_.add_help(registry_);

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/settings.h"
+#include "cluster/migration.h"
 #include "console/console.h"
 #include "engine/client_options.h"
 #include "engine/dispatcher.h"
@@ -103,6 +104,7 @@ class Node {
   Dispatcher dispatcher_;
   SystemFiles files_;
   Snapshots snapshots_;
+  Migration migration_;
   ClientServer clients_;
   Console console_;
   bool stopping_ = false;

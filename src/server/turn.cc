@@ -130,6 +130,7 @@ void Node::tend() {
   int64_t now = loop_.wall_ms(), period = tend_period_ms(options_.process, clients_.connected());
   next_tend_ms_ = now + period;
   clients_.tend(period);
+  migration_.tend(now);
   if (!console_.paused()) snapshots_.tend();
   if (now < next_sample_ms_) return;
   next_sample_ms_ = now + kSampleEveryMs;

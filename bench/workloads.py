@@ -97,6 +97,8 @@ def rows():
         Row('LPUSH', 'fresh', 16, ['-d', '32', '-t', 'lpush'], [Check(0.65)], forget('mylist')),
         Row('LPOP', 'fresh', 16, ['-t', 'lpop'], [Check(0.65)], fill_list),
         Row('SADD', 'fresh', 16, ['-r', str(KEYS), '-t', 'sadd'], [Check(0.65)], forget('myset')),
+        Row('PFADD', 'fresh', 16, ['-r', str(KEYS), 'PFADD', 'bench:hll', 'element:__rand_int__'], [Check(0.65)],
+            forget('bench:hll')),
         Row('HSET', 'fresh', 16, ['-r', str(KEYS), '-d', '32', '-t', 'hset'], [Check(0.65)], forget('myhash')),
         Row('LRANGE 100', 'lists', 1, ['LRANGE', 'bench:list', '0', '99'], user),
         Row('LRANGE 100', 'lists', 16, ['LRANGE', 'bench:list', '0', '99'], user),

@@ -16,6 +16,8 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_string_commands(registry);
   add_bitmap_commands(registry);
   add_bitfield_commands(registry);
+  add_hyperloglog_commands(registry);
+  add_hyperloglog_debug_commands(registry);
   add_lcs_command(registry);
   add_set_commands(registry);
   add_set_algebra_commands(registry);

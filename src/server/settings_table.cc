@@ -144,7 +144,7 @@ void register_encoding_settings(Settings& settings, EncodingLimits& o) {
   settings.integer("zset-max-listpack-entries", &o.zset_max_listpack_entries, 0, kMost)
       .alias("zset-max-ziplist-entries");
   settings.memory("zset-max-listpack-value", &o.zset_max_listpack_value, 0, kMost).alias("zset-max-ziplist-value");
-  settings.memory("hll-sparse-max-bytes", &o.hll_sparse_max_bytes, 0, kMost).not_acting();
+  settings.memory("hll-sparse-max-bytes", &o.hll_sparse_max_bytes, 0, kMost);
   settings.memory("stream-node-max-bytes", &o.stream_node_max_bytes, 0, kMost);
   settings.integer("stream-node-max-entries", &o.stream_node_max_entries, 0, INT64_MAX);
   // Of former days: the list encodings of Redis 3.

@@ -27,7 +27,7 @@ enum class EventClass : uint8_t { generic, string, list, set, hash, zset, expire
 struct Change {
   int db;
   Bytes key;
-  Bytes event;         // "lpush", "del", "expired" ...
+  Bytes event;         // "lpush", "del", "expired" ...; empty: nobody is notified (PFCOUNT has kept its estimate)
   EventClass kind;
   Type type;           // of the value after the change, or before it when the key is gone
   bool gone;           // the key does not exist any more

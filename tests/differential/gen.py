@@ -97,6 +97,9 @@ class Gen:
         # Sorted sets of one score each, for the lexicographic commands: with mixed scores their replies are not
         # defined. No command that may bring other scores knows these keys.
         self.lex_keys = [b'x%d' % i for i in range(self.keys_per_type)]
+        # Likewise HyperLogLogs, which no other command may damage.
+        self.hll_keys = [b'p%d' % i for i in range(self.keys_per_type)]
+        self.hll_elements = self.pick([20, 300, 20000, 10000000])
         self.all_keys = [k for keys in self.keys.values() for k in keys] + [b'missing', b'']
         self.member_pool = self._member_pool()
 

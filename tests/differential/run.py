@@ -19,14 +19,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import harness                                                                      # noqa: E402
 import shrink                                                                       # noqa: E402
-from families import bits, generic, hashes, lists, server, sets, sorting, streams   # noqa: E402
-from families import strings, zsets                                                 # noqa: E402
+from families import bits, generic, hashes, hll, lists, server, sets, sorting       # noqa: E402
+from families import streams, strings, zsets                                        # noqa: E402
 from gen import Special, Stream                                                     # noqa: E402
 from steps import Pair                                                              # noqa: E402
 
-FAMILIES = {'string': strings, 'bits': bits, 'list': lists, 'hash': hashes, 'set': sets, 'zset': zsets,
+FAMILIES = {'string': strings, 'bits': bits, 'hll': hll, 'list': lists, 'hash': hashes, 'set': sets, 'zset': zsets,
             'generic': generic, 'stream': streams, 'sort': sorting, 'server': server}
-WEIGHTS = {'string': 1, 'bits': 0.5, 'list': 1, 'hash': 1, 'set': 1, 'zset': 1.2, 'stream': 1.2, 'generic': 0.8,
+WEIGHTS = {'string': 1, 'bits': 0.5, 'hll': 0.3, 'list': 1, 'hash': 1, 'set': 1, 'zset': 1.2, 'stream': 1.2, 'generic': 0.8,
            'sort': 1.5, 'server': 0.3}
 LIMITS = [(b'list-max-listpack-size', [b'-2', b'4', b'1', b'-1', b'128']),
           (b'list-compress-depth', [b'0', b'1']),
@@ -37,6 +37,7 @@ LIMITS = [(b'list-max-listpack-size', [b'-2', b'4', b'1', b'-1', b'128']),
           (b'zset-max-listpack-value', [b'64', b'8', b'20']),
           (b'stream-node-max-entries', [b'100', b'5', b'1', b'0', b'20']),
           (b'stream-node-max-bytes', [b'4096', b'100', b'0', b'1000']),
+          (b'hll-sparse-max-bytes', [b'3000', b'0', b'20', b'60', b'300', b'16000']),
           (b'proto-max-bulk-len', [b'536870912', b'1048576'])]
 FAR_NOW = 4102444800     # absolute deadlines start here, in the year 2100, so that a seed means the same every day
 EPISODE = 8000

@@ -312,6 +312,7 @@ def test_soft_output_limit():
         admin.call('SET', 'big', b'x' * MB)
         slow = s.client()
         slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.ok('PING')
         for _ in range(30):
             slow.sock.sendall(encode([b'GET', b'big']))
         assert info(admin, 'connected_clients') == 2

@@ -500,6 +500,8 @@ def test_fragmentation_is_what_the_kernel_says(server, client):
     assert abs(rss - server.rss_kb() * 1024) < 4 * MIB
     assert abs(float(got['mem_fragmentation_ratio']) - rss / used) < 0.02
     assert int(got['mem_fragmentation_bytes']) == rss - used
+    if not got['mem_allocator'].startswith('jemalloc'):
+        return   # a sanitizer's allocator keeps as much again for itself, and what is freed for a while
     assert 0.95 < rss / used < 1.5
     client.ok('FLUSHALL')
     settled(client, 'lazyfree_pending_objects', lambda n: n == 0)

@@ -32,6 +32,7 @@ class OutputBuffer {
   void advance(char* to) { tail_ = to; }
 
   void append(Bytes b) {
+    if (b.empty()) return;
     char* p = reserve(b.size());
     std::memcpy(p, b.data(), b.size());
     tail_ = p + b.size();

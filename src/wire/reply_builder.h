@@ -93,7 +93,7 @@ inline void ReplyBuilder::bulk(Bytes b) {
   } else {
     p = reply_detail::write_header(p, '$', static_cast<int64_t>(b.size()));
   }
-  std::memcpy(p, b.data(), b.size());
+  if (!b.empty()) std::memcpy(p, b.data(), b.size());
   p += b.size();
   std::memcpy(p, "\r\n", 2);
   out_->advance(p + 2);

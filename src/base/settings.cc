@@ -103,6 +103,11 @@ void Settings::directive(Bytes name, std::function<Refusal(std::span<const std::
   CHECK(directives_.emplace(name, std::move(read)).second);
 }
 
+void Settings::rewrite_directive(Bytes name, std::function<Words()> lines) {
+  CHECK(directives_.contains(std::string(name)));
+  rewritten_directives_.emplace_back(name, std::move(lines));
+}
+
 void Settings::obsolete(Bytes name) {
   directive(name, [](std::span<const std::string> words) -> Refusal {
     return words.size() == 1 ? "" : "Bad directive or wrong number of arguments";
@@ -228,6 +233,11 @@ std::string Settings::rewritten(Bytes old_text) const {
       lines.push_back({std::move(line), needed});
     }
     rewriter.put(row->names_, lines);
+  }
+  for (const auto& [name, written] : rewritten_directives_) {
+    std::vector<ConfigRewriter::Line> lines;
+    for (std::string& line : written()) lines.push_back({std::move(line)});
+    rewriter.put(std::span(&name, 1), lines);
   }
   return rewriter.text();
 }

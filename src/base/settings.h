@@ -162,6 +162,8 @@ class Settings {
 
   // A word of the configuration file that is no setting (rename-command, user …): never shown, its lines are kept.
   void directive(Bytes name, std::function<Refusal(std::span<const std::string>)> read);
+  // What CONFIG REWRITE shall say of a directive: all that follows the name, a line each.
+  void rewrite_directive(Bytes name, std::function<Words()> lines);
   // A setting of former days: read with that many words and ignored.
   void obsolete(Bytes name);
 
@@ -202,6 +204,7 @@ class Settings {
   std::vector<std::unique_ptr<Setting>> rows_;
   std::unordered_map<std::string, Setting*> by_name_;
   std::unordered_map<std::string, std::function<Refusal(std::span<const std::string>)>> directives_;
+  std::vector<std::pair<std::string, std::function<Words()>>> rewritten_directives_;
   const Allowance* allowance_ = nullptr;
 };
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "commands/families.h"
+#include "engine/acl.h"
 #include "engine/dispatcher.h"
 #include "engine/engine_commands.h"
 #include "store/database.h"
@@ -79,7 +80,7 @@ TEST_F(Commands, RefuseWhatIsWrongBeforeTheyRun) {
   EXPECT_EQ(run({"nosuch", "a"}), "-ERR unknown command 'nosuch', with args beginning with: 'a' \r\n");
   EXPECT_EQ(run({"get"}), "-ERR wrong number of arguments for 'get' command\r\n");
   EXPECT_EQ(run({"client", "nosuch"}), "-ERR unknown subcommand 'nosuch'. Try CLIENT HELP.\r\n");
-  clients.password = "secret";
+  dispatcher.acl().set_default_password("secret");
   Session& stranger = sessions.open(nullptr, kStart);
   EXPECT_EQ(run(stranger, {"get", "a"}), "-NOAUTH Authentication required.\r\n");
   EXPECT_EQ(run(stranger, {"auth", "wrong"}),

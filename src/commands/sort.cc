@@ -7,6 +7,7 @@
 #include "base/numbers.h"
 #include "commands/families.h"
 #include "commands/sort_patterns.h"
+#include "engine/acl_user.h"
 #include "engine/command.h"
 #include "store/list.h"
 #include "store/set.h"
@@ -251,6 +252,10 @@ void store(Call& c, const Order& order, Sorter& sorter) {
 void sort_key(Call& c, bool may_store) {
   Order order;
   if (!order.read(c.args, may_store)) return;
+  // The names that patterns make are known too late to be checked one by one.
+  if ((order.by_pattern || !order.gets.empty()) && c.session.restricted && !c.session.acl_user->may_read_all_keys())
+    return c.reply.error(order.by_pattern ? "ERR BY option of SORT denied due to insufficient ACL permissions."
+                                          : "ERR GET option of SORT denied due to insufficient ACL permissions.");
   Sorter sorter(c, order);
   if (!sorter.load() || !sorter.sort()) return;
   if (order.stores) return store(c, order, sorter);

@@ -4,6 +4,7 @@
 
 #include "console/sections.h"
 #include "store/database.h"
+#include "engine/acl.h"
 #include "engine/dispatcher.h"
 #include "io/event_loop.h"
 #include "store/evictor.h"
@@ -105,9 +106,13 @@ void write_stats(InfoText& text, const Sources& s, const Measured& m) {
   text.idle("reply_buffer_shrinks");
   text.idle("reply_buffer_expands");
   write_loop(text, s, m);
-  text.field("acl_access_denied_auth", d.acl_denied_auth);
-  for (const char* name : {"acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"})
-    text.idle(name);
+  const Acl::Stats& acl = s.dispatcher.acl().stats;
+  text.field("acl_access_denied_auth", acl.denied_auth);
+  text.field("acl_access_denied_cmd", acl.denied_command);
+  text.field("acl_access_denied_key", acl.denied_key);
+  text.field("acl_access_denied_channel", acl.denied_channel);
+  text.field("acl_access_denied_tls_cert", acl.denied_tls_cert);
+  text.field("acl_access_denied_db", acl.denied_database);
 }
 
 template <class Visit>

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/numbers.h"
+#include "engine/acl.h"
 #include "engine/client_filter.h"
 #include "engine/dispatcher.h"
 #include "engine/engine_commands.h"
@@ -142,6 +143,7 @@ void reply_mode(Call& c) {
 void list(Call& c, Dispatcher& dispatcher) {
   ClientFilter filter;
   filter.skip_me = false;
+  filter.is_user = [&](Bytes name) { return dispatcher.acl().find(name) != nullptr; };
   filter.bad_id = "ERR Invalid client ID";
   filter.least_id = INT64_MIN;
   if (!filter.read(c.args)) return;
@@ -171,6 +173,7 @@ void kill(Call& c, Dispatcher& dispatcher) {
     return c.reply.ok();
   }
   ClientFilter filter;
+  filter.is_user = [&](Bytes name) { return dispatcher.acl().find(name) != nullptr; };
   if (!filter.read(c.args)) return;
   c.reply.integer(
       kill_matching(c, dispatcher, [&](const Session& s) { return filter.matches(s, c.session, c.now_ms); }));

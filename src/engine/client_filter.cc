@@ -59,7 +59,7 @@ bool ClientFilter::read_one(Args& args) {
     if (!named(text.word)) continue;
     auto& wanted = negated ? (this->*text.field).is_not : (this->*text.field).is;
     wanted = args.bytes();
-    if (text.field == &ClientFilter::user_ && *wanted != "default")
+    if (text.field == &ClientFilter::user_ && !is_user(*wanted))
       args.fail_formatted("ERR No such user '" + *wanted + "'");
     return true;
   }

@@ -1,6 +1,7 @@
 // ClientFilter: which clients CLIENT LIST shows and CLIENT KILL ends. All conditions given must hold.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ class ClientFilter {
   int64_t least_id = 1;
   // CLIENT KILL spares the asker unless told otherwise.
   bool skip_me = true;
+  // Whether there is such a user.
+  std::function<bool(Bytes)> is_user = [](Bytes) { return true; };
 
  private:
   // A condition and, for the NOT- forms, its opposite.

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/acl_options.h"
+
 namespace vitrine {
 
 // A client whose replies wait for more than `hard_bytes`, or for more than `soft_bytes` during `soft_s` seconds, is
@@ -21,7 +23,8 @@ struct ClientOptions {
   int64_t query_buffer_limit_bytes = int64_t{1} << 30;
   int64_t max_bulk_bytes = int64_t{512} << 20;     // proto-max-bulk-len
   int64_t max_clients_memory = 0;                  // maxmemory-clients: 0 none, > 0 bytes, < 0 per cent of maxmemory
-  std::string password;                            // requirepass; empty: none
+  std::string password;                            // requirepass, the default user's; empty: none
+  AclOptions acl;
 };
 
 // The limit of maxmemory-clients in bytes; 0: none.

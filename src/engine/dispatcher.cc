@@ -7,14 +7,19 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/ticks.h"
+#include "engine/acl.h"
 #include "engine/command_table.h"
 
 namespace vitrine {
 
 Dispatcher::Dispatcher(Options options, CommandRegistry& registry, Keyspace& keyspace, Sessions& sessions,
                        Waiters& waiters, WatchTable& watches)
-    : options_(options), registry_(registry), keyspace_(keyspace), sessions_(sessions), waiters_(waiters),
-      watches_(watches) {}
+    : options_(options), acl_(std::make_unique<Acl>(options.clients.acl, sessions)), registry_(registry),
+      keyspace_(keyspace), sessions_(sessions), waiters_(waiters), watches_(watches) {}
+
+Dispatcher::~Dispatcher() = default;
+
+bool Dispatcher::open_to_all() const { return acl_->open_to_all(); }
 
 Prepared Dispatcher::prepare(std::span<const Bytes> argv) const {
   Prepared p;
@@ -128,6 +133,25 @@ bool Dispatcher::refuse_protected(Session& session, const Prepared& p) {
       "server.");
 }
 
+bool Dispatcher::refuse_denied(Session& session, const Prepared& p) {
+  if (!session.restricted) return false;
+  AclVerdict verdict = acl_->check(session, *p.command->info, p.argv);
+  if (verdict.permitted()) return false;
+  session.last_command = p.command;
+  acl_->note(session, verdict, session.transaction.open ? AclContext::multi : AclContext::toplevel, keyspace_.now_ms());
+  return refuse(session, p, Acl::refusal(verdict));
+}
+
+bool Dispatcher::still_permitted(Session& session, const Command& command, std::span<const Bytes> argv) {
+  if (!session.restricted) return true;
+  AclVerdict verdict = acl_->check(session, *command.info, argv);
+  if (verdict.permitted()) return true;
+  acl_->note(session, verdict, AclContext::multi, keyspace_.now_ms());
+  session.reply.error(Acl::refusal_of_queued(verdict));
+  count_error(session.reply.last_error_code());
+  return false;
+}
+
 bool Dispatcher::refuse_no_multi(Session& session, const Prepared& p) {
   if (!session.transaction.open || !(p.command->flags & command_flag::kNoMulti)) return false;
   return refuse(session, p, "ERR Command not allowed inside a transaction");
@@ -174,14 +198,14 @@ bool Dispatcher::passes_freely(const Session& session, const Prepared& p) const 
   if (!command || !command->subcommands.empty() || command->guarded) return false;
   int given = static_cast<int>(p.argv.size());
   if (command->arity > 0 ? given != command->arity : given < -command->arity) return false;
-  return session.authenticated && !session.transaction.open && pause_until_ms_ == 0 &&
+  return session.authenticated && !session.restricted && !session.transaction.open && pause_until_ms_ == 0 &&
          memory::allocated_here() < memory_gate.checkpoint && data_gate.open();
 }
 
 bool Dispatcher::refused(Session& session, const Prepared& p) {
   return refuse_unknown(session, p) || refuse_arity(session, p) || refuse_unauthenticated(session, p) ||
-         refuse_protected(session, p) || refuse_no_multi(session, p) || refuse_for_memory(session, p) ||
-         refuse_for_data(session, p);
+         refuse_protected(session, p) || refuse_no_multi(session, p) || refuse_denied(session, p) ||
+         refuse_for_memory(session, p) || refuse_for_data(session, p);
 }
 
 void Dispatcher::note_refusal(Session& session, const Prepared& p) {
@@ -310,7 +334,7 @@ void Dispatcher::serve_waiters() {
     stats_.blocked_runs++;
     bool muted = session.reply_mode == ReplyMode::off;
     OutputBuffer::Mark before = muted ? session.out.mark() : OutputBuffer::Mark{};
-    execute(session, command, argv, p.hash, p.key, false, &fed);
+    if (!refuse_denied(session, p)) execute(session, command, argv, p.hash, p.key, false, &fed);
     if (muted) session.out.truncate(before);
     if (!session.parked && session.peer) session.peer->resume();
   });
@@ -334,6 +358,7 @@ std::vector<SessionId> Dispatcher::take_held() {
 
 void Dispatcher::reset_stats() {
   stats_ = {};
+  acl_->stats = {};
   registry_.reset_stats();
 }
 

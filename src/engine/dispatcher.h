@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@
 #include "wire/resp_parser.h"
 
 namespace vitrine {
+
+class Acl;
 
 // A command looked up and hashed ahead of its run, so that its memory can be fetched meanwhile.
 struct Prepared {
@@ -50,7 +53,6 @@ class Dispatcher {
   struct Stats {
     uint64_t commands = 0;
     uint64_t rejected = 0;
-    uint64_t acl_denied_auth = 0;
     uint64_t unknown = 0;
     uint64_t total_errors = 0;
     uint64_t blocked_runs = 0;
@@ -70,6 +72,7 @@ class Dispatcher {
 
   Dispatcher(Options options, CommandRegistry& registry, Keyspace& keyspace, Sessions& sessions,
              Waiters& waiters, WatchTable& watches);
+  ~Dispatcher();
 
   Prepared prepare(std::span<const Bytes> argv) const;
   // Prepares a batch and fetches the memory it will touch. `out` has room for it.
@@ -82,6 +85,8 @@ class Dispatcher {
   void serve_waiters();
   // Runs a command as part of the unit under way, without gates or waiters (EXEC; later scripts).
   void run_nested(Session& session, Command* command, std::span<const Bytes> argv);
+  // For a command that was permitted when it was queued: false when it no longer is, and the refusal is its reply.
+  bool still_permitted(Session& session, const Command& command, std::span<const Bytes> argv);
 
   // The memory gate: while memory::allocated_here() is below `checkpoint`, memory is within its limit; else make_room()
   // looks closer, evicts and sets the next checkpoint; false: memory is over the limit and nothing can go.
@@ -124,8 +129,9 @@ class Dispatcher {
   Waiters& waiters() { return waiters_; }
   WatchTable& watches() { return watches_; }
   const Options& options() const { return options_; }
-  // False while a password is set: sessions begin unauthenticated.
-  bool open_to_all() const { return options_.clients.password.empty(); }
+  Acl& acl() const { return *acl_; }
+  // False while sessions begin unauthenticated.
+  bool open_to_all() const;
   // The command that took longest since forget_longest(), of all clients; null when none ran.
   const Command* longest_of_turn() const { return longest_command_; }
   void forget_longest() { longest_ticks_ = 0, longest_command_ = nullptr; }
@@ -140,6 +146,7 @@ class Dispatcher {
   bool refuse_arity(Session& session, const Prepared& p);
   bool refuse_unauthenticated(Session& session, const Prepared& p);
   bool refuse_protected(Session& session, const Prepared& p);
+  bool refuse_denied(Session& session, const Prepared& p);
   bool refuse_no_multi(Session& session, const Prepared& p);
   bool refuse_for_memory(Session& session, const Prepared& p);
   bool refuse_for_data(Session& session, const Prepared& p);
@@ -154,6 +161,7 @@ class Dispatcher {
   void finish_reply(Session& session, OutputBuffer::Mark before);
 
   const Options options_;
+  const std::unique_ptr<Acl> acl_;
   CommandRegistry& registry_;
   Keyspace& keyspace_;
   Sessions& sessions_;

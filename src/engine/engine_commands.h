@@ -8,6 +8,7 @@ class Dispatcher;
 
 void add_session_commands(CommandRegistry& registry, Dispatcher& dispatcher);
 void add_client_commands(CommandRegistry& registry, Dispatcher& dispatcher);
+void add_acl_commands(CommandRegistry& registry, Dispatcher& dispatcher);
 void add_table_commands(CommandRegistry& registry);
 void add_transaction_commands(CommandRegistry& registry, Dispatcher& dispatcher);
 

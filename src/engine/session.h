@@ -18,6 +18,7 @@
 namespace vitrine {
 
 struct Command;
+class AclUser;
 using SessionId = uint64_t;
 
 enum class Origin : uint8_t { client, script, aof, replica };
@@ -79,6 +80,8 @@ class Session {
   int db = 0;
   bool authenticated = false;
   std::string user = "default";
+  std::shared_ptr<AclUser> acl_user;          // null: nobody's; such a session may do everything
+  bool restricted = false;                    // the user may not do everything (engine/acl.h)
   std::string name, library_name, library_version;
   ReplyMode reply_mode = ReplyMode::on;
   bool no_evict = false, no_touch = false, monitoring = false;

@@ -1,5 +1,6 @@
 // PING, ECHO, SELECT, AUTH, HELLO, RESET, QUIT: a session about itself.
 #include "base/numbers.h"
+#include "engine/acl.h"
 #include "engine/dispatcher.h"
 #include "engine/engine_commands.h"
 #include "engine/session_words.h"
@@ -33,21 +34,6 @@ void quit(Call& c) {
 
 constexpr Bytes kWrongPassword = "WRONGPASS invalid username-password pair or user is disabled.";
 
-bool same_secret(Bytes a, Bytes b) {
-  // Takes as long for a wrong first byte as for a wrong last one.
-  unsigned difference = a.size() != b.size();
-  for (size_t i = 0; i < a.size(); i++) difference |= static_cast<unsigned>(a[i] ^ (i < b.size() ? b[i] : ~a[i]));
-  return difference == 0;
-}
-
-bool authenticate(Session& session, const Dispatcher& dispatcher, Bytes user, Bytes password) {
-  const std::string& secret = dispatcher.options().clients.password;
-  if (user != "default" || (!secret.empty() && !same_secret(password, secret))) return false;
-  session.authenticated = true;
-  session.user = "default";
-  return true;
-}
-
 void auth(Call& c, Dispatcher& dispatcher) {
   if (c.args.size() > 3) return c.reply.error(Args::kSyntaxError);
   bool named = c.args.size() == 3;
@@ -55,7 +41,8 @@ void auth(Call& c, Dispatcher& dispatcher) {
     return c.reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
         "configuration is correct?");
-  if (!authenticate(c.session, dispatcher, named ? c.args[1] : Bytes("default"), c.args[named ? 2 : 1]))
+  Bytes user = named ? c.args[1] : Bytes("default"), password = c.args[named ? 2 : 1];
+  if (!dispatcher.acl().authenticate(c.session, user, password, "auth", c.now_ms))
     return c.reply.error(kWrongPassword);
   c.reply.ok();
 }
@@ -99,7 +86,8 @@ void hello(Call& c, Dispatcher& dispatcher) {
     }
   }
   if (!c.args.done()) return;
-  if (with_auth && !authenticate(c.session, dispatcher, user, password)) return c.reply.error(kWrongPassword);
+  if (with_auth && !dispatcher.acl().authenticate(c.session, user, password, "hello", c.now_ms))
+    return c.reply.error(kWrongPassword);
   if (!c.session.authenticated && !dispatcher.open_to_all())
     return c.reply.error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
@@ -117,8 +105,7 @@ void reset(Call& c, Dispatcher& dispatcher) {
   s.no_evict = s.no_touch = false;
   s.reply_mode = ReplyMode::on;
   s.reply.set_protocol(2);
-  s.authenticated = dispatcher.open_to_all();
-  s.user = "default";
+  dispatcher.acl().welcome(s);
   if (s.monitoring && dispatcher.on_stop_monitoring) dispatcher.on_stop_monitoring(s);
   c.reply.simple("RESET");
 }

@@ -53,7 +53,8 @@ void exec(Call& c, Dispatcher& dispatcher) {
   std::vector<Bytes> argv;
   for (const QueuedCommand& queued : queue) {
     argv.assign(queued.argv.begin(), queued.argv.end());
-    dispatcher.run_nested(c.session, queued.command, argv);
+    if (dispatcher.still_permitted(c.session, *queued.command, argv))
+      dispatcher.run_nested(c.session, queued.command, argv);
   }
   discard_transaction(c.session, dispatcher.watches());
   c.effects.nothing();

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/ticks.h"
 #include "commands/families.h"
+#include "engine/acl.h"
 #include "engine/engine_commands.h"
 #include "persist/commands.h"
 #include "server/node.h"
@@ -11,6 +12,18 @@
 namespace vitrine {
 
 namespace {
+
+// Each word between blanks, so that it reads back.
+std::string quote_words(Bytes line) {
+  std::string quoted;
+  while (true) {
+    Bytes word = line.substr(0, line.find(' '));
+    quoted += quote_word_if_needed(word);
+    if (word.size() == line.size()) return quoted;
+    quoted += ' ';
+    line.remove_prefix(word.size() + 1);
+  }
+}
 
 void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_string_commands(registry);
@@ -45,6 +58,7 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_client_commands(registry, dispatcher);
   add_transaction_commands(registry, dispatcher);
   add_table_commands(registry);
+  add_acl_commands(registry, dispatcher);
 }
 
 ConnectionFigures connection_figures(const ClientServer::Stats& s, const Migration& migration) {
@@ -120,7 +134,27 @@ void Node::apply_settings() {
     return Refusal();
   });
   apply_memory_settings();
+  apply_acl_settings();
   for (const auto& [from, to] : options_.process.renamed_commands) registry_.rename(from, to);
+}
+
+void Node::apply_acl_settings() {
+  Acl& acl = dispatcher_.acl();
+  auto password = [this, &acl] {
+    acl.set_default_password(options_.clients.password);
+    return Refusal();
+  };
+  settings_.find("requirepass")->apply(password);
+  password();
+  // With an aclfile the users stand there; the default user is not told of while it is what requirepass makes it.
+  settings_.rewrite_directive("user", [this, &acl] {
+    std::vector<std::string> lines;
+    if (!options_.clients.acl.file.empty()) return lines;
+    for (const auto& [name, user] : acl.users())
+      if (name != "default" || !acl.default_is_usual(options_.clients.password))
+        lines.push_back(quote_words(name + ' ' + user->text()));
+    return lines;
+  });
 }
 
 void Node::apply_memory_settings() {

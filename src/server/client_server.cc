@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "engine/acl.h"
 #include "io/process.h"
 
 namespace vitrine {
@@ -194,7 +195,7 @@ void ClientServer::admit(Fd fd, bool unix_socket) {
     log(LogLevel::warning, "Error registering a client's descriptor: %s", std::strerror(errno));
     return;
   }
-  connection->session().authenticated = open_to_all();
+  dispatcher_.acl().welcome(connection->session());
   if (static_cast<size_t>(number) >= connections_.size()) connections_.resize(static_cast<size_t>(number) * 2 + 1);
   connections_[static_cast<size_t>(number)] = std::move(connection);
   connected_++;

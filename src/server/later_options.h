@@ -66,11 +66,8 @@ struct LaterOptions {
   ReplicationOptions replication;
   ClusterOptions cluster;
   TlsOptions tls;
-  // Access control and tracking.
-  int acl_pubsub_default = 1;
-  std::string aclfile;
-  int64_t acllog_max_len = 128, tracking_table_max_keys = 1000000;
-  std::vector<std::string> users;    // the `user` lines
+  // Tracking.
+  int64_t tracking_table_max_keys = 1000000;
   std::vector<std::string> modules;  // the `loadmodule` lines
   // Active defragmentation.
   bool activedefrag = false;

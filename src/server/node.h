@@ -80,6 +80,7 @@ class Node {
  private:
   void apply_settings();
   void apply_memory_settings();
+  void apply_acl_settings();
   void wire_persistence();
   void follow_persistence();
   void serve_while_loading();

@@ -17,7 +17,6 @@ constexpr EnumName kEndpoints[] = {{"ip", 0}, {"hostname", 1}, {"unknown-endpoin
 constexpr EnumName kConfigSaving[] = {{"sync", 0}, {"best-effort", 1}};
 constexpr EnumName kAuthClients[] = {{"no", 0}, {"yes", 1}, {"optional", 2}};
 constexpr EnumName kAuthClientsUser[] = {{"off", 0}, {"CN", 1}, {"URI", 2}};
-constexpr EnumName kPubsubDefault[] = {{"allchannels", 0}, {"resetchannels", 1}};
 
 // Adds rows that do not act yet.
 struct Later {
@@ -201,7 +200,6 @@ void register_directives(const Later& later, LaterOptions& o) {
       return {};
     });
   };
-  keep("user", &o.users, 1);
   keep("loadmodule", &o.modules, 1);
   later.settings.directive("sentinel", [](std::span<const std::string>) -> Refusal {
     return "sentinel directive while not in sentinel mode";
@@ -222,9 +220,6 @@ void register_later_settings(Settings& settings, LaterOptions& o) {
   register_tls(later, o.tls);
   register_defragmentation(later, o);
   register_directives(later, o);
-  later.choice("acl-pubsub-default", &o.acl_pubsub_default, kPubsubDefault);
-  later.text("aclfile", &o.aclfile).immutable();
-  later.number("acllog-max-len", &o.acllog_max_len, 0);
   later.number("tracking-table-max-keys", &o.tracking_table_max_keys, 0);
   later.number("io-threads", &o.io_threads, 1, 128).immutable();
   later.number("events-per-io-thread", &o.events_per_io_thread, 0).hidden();

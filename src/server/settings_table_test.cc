@@ -266,6 +266,7 @@ struct Table {
   Table() {
     register_network_settings(settings, network);
     register_client_settings(settings, client);
+    register_acl_settings(settings, client.acl);
     register_memory_settings(settings, memory, keyspace);
     register_encoding_settings(settings, keyspace.limits);
     register_observe_settings(settings, observe);
@@ -376,7 +377,9 @@ TEST_F(SettingsTableTest, Lines) {
   EXPECT_EQ(get("save"), "900 1 300 10");
   EXPECT_EQ(get("replicaof"), "a 99");
   EXPECT_EQ(get("slaveof"), "a 99");
-  EXPECT_EQ(later.users, Words{"bob on +@all"});
+  ASSERT_EQ(client.acl.users.size(), 1u);
+  EXPECT_EQ(client.acl.users[0].name, "bob");
+  EXPECT_EQ(client.acl.users[0].rules, (Words{"on", "+@all"}));
   ASSERT_EQ(process.renamed_commands.size(), 1u);
   EXPECT_EQ(load("save \"\"\n"), "");
   EXPECT_EQ(get("save"), "");

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "engine/acl.h"
 #include "engine/session_words.h"
 #include "io/fd.h"
 #include "io/process.h"
@@ -54,6 +55,7 @@ void print_help() {
 void register_all_settings(Settings& settings, NodeOptions& options) {
   register_network_settings(settings, options.network);
   register_client_settings(settings, options.clients);
+  register_acl_settings(settings, options.clients.acl);
   register_memory_settings(settings, options.memory, options.keyspace);
   register_encoding_settings(settings, options.keyspace.limits);
   register_observe_settings(settings, options.observe);
@@ -251,6 +253,11 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
     node.console().report_crashes(the_log().options.crash_log_enabled);
     show_logo(options);
     log(LogLevel::notice, "Server initialized");
+    if (std::string problem = node.dispatcher().acl().load_at_start(); !problem.empty()) {
+      log(LogLevel::warning, "%s", problem.c_str());
+      log(LogLevel::warning, "Critical error while loading ACLs. Exiting.");
+      return 1;
+    }
     if (auto listening = node.clients().listen(); !listening) {
       log(LogLevel::warning, "%s", listening.error().c_str());
       return 1;

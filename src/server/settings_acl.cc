@@ -1,0 +1,31 @@
+// Settings of access control, and the `user` lines of a configuration.
+#include "engine/acl_options.h"
+#include "server/settings_table.h"
+
+namespace vitrine {
+
+namespace {
+
+constexpr EnumName kChannelDefaults[] = {{"allchannels", static_cast<int>(ChannelDefault::all)},
+                                         {"resetchannels", static_cast<int>(ChannelDefault::none)}};
+
+Refusal read_user(std::span<const std::string> words, AclOptions& o) {
+  if (words.empty()) return "Bad directive or wrong number of arguments";
+  for (const AclOptions::UserLine& line : o.users)
+    if (line.name == words[0])
+      return "Error in user declaration '" + words[0] +
+             "': Duplicate user found. A user can only be defined once in config files";
+  o.users.push_back({words[0], {words.begin() + 1, words.end()}});
+  return {};
+}
+
+}  // namespace
+
+void register_acl_settings(Settings& settings, AclOptions& o) {
+  settings.enumeration("acl-pubsub-default", &o.pubsub_default, kChannelDefaults);
+  settings.text("aclfile", &o.file).immutable();
+  settings.integer("acllog-max-len", &o.log_max_len, 0, INT64_MAX);
+  settings.directive("user", [&o](std::span<const std::string> words) { return read_user(words, o); });
+}
+
+}  // namespace vitrine

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 SECONDS ?= 30
 PORT ?= 6379
 
-.PHONY: help release run test bench pause hit_ratio fuzz asan tsan tidy clean
+.PHONY: help release run test bench pause stream_growth hit_ratio fuzz asan tsan tidy clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,11 @@ pause: ## the longest stall while a table grows, a million keys expire, a huge v
 	@scripts/install.sh bench
 	@scripts/build.sh release
 	@bench/pause.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(ARGS)
+
+stream_growth: ## the costs of a stream while it grows to ten million entries (QUICK=1)
+	@scripts/install.sh bench
+	@scripts/build.sh release
+	@bench/stream_growth.py $(if $(QUICK),--quick) $(ARGS)
 
 hit_ratio: ## cache hit ratios of the eviction policies, side by side with Debian's Redis (QUICK=1)
 	@scripts/install.sh bench

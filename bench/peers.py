@@ -83,27 +83,28 @@ class Peer:
             if self.cpu().total - before < 0.003:
                 return
 
-    def load(self, commands):
-        """Sends commands (already encoded, see `encode`) as fast as the server takes them; any error ends it."""
+    def load(self, commands, lines=1):
+        """Sends commands (already encoded, see `encode`), each answered with so many lines, as fast as the server takes
+        them; any error ends it."""
         with self.server.client(timeout=300) as c:
             batch, size = [], 0
             for command in commands:
                 batch.append(command)
                 size += len(command)
                 if size >= CHUNK:
-                    drain(c, batch)
+                    drain(c, batch, lines)
                     batch, size = [], 0
-            drain(c, batch)
+            drain(c, batch, lines)
 
     def stop(self):
         self.client.close()
         self.server.stop()
 
 
-def drain(client, batch):
-    """Every command of the batch answers with one line."""
+def drain(client, batch, lines=1):
+    """Every command of the batch answers with so many lines."""
     client.send_bytes(b''.join(batch))
-    missing, last = len(batch), b'\n'
+    missing, last = len(batch) * lines, b'\n'
     while missing:
         data = client.sock.recv(1 << 20)
         if not data:

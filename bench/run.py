@@ -119,7 +119,7 @@ def held(name, holding, counts):
         peer.settle()
         empty, first, found = peer.rss(), 0, []
         for count in counts:
-            peer.load(holding.items(first, count))
+            peer.load(holding.items(first, count), holding.lines)
             first = count
             time.sleep(0.3)
             peer.settle()

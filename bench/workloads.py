@@ -54,11 +54,22 @@ def zset(peer):
                       [(scores.randrange(1_000_000), f'member:{i:012}') for i in range(100_000)]))
 
 
+def entries(first, last):
+    """Entries of a stream that share their two field names, one each millisecond."""
+    return (encode('XADD', 'big', f'{1_700_000_000_000 + i}-0', 'temperature', i % 50, 'humidity', i * 7 % 100)
+            for i in range(first, last))
+
+
+def stream(peer):
+    peer.load(entries(0, 100_000), lines=2)
+
+
 def nothing(peer):
     pass
 
 
-GROUPS = {'strings': strings, 'counters': counters, 'lists': lists, 'hashes': hashes, 'zset': zset, 'fresh': nothing}
+GROUPS = {'strings': strings, 'counters': counters, 'lists': lists, 'hashes': hashes, 'zset': zset, 'stream': stream,
+          'fresh': nothing}
 
 
 def forget(*keys):
@@ -85,6 +96,9 @@ def rows():
     # The rank is fixed: redis-benchmark has no two random numbers ten apart. BYSCORE looks everywhere.
     zrange10 = ['ZRANGE', 'bench:zset', '50000', '50009']
     zscore10 = ['-r', '1000000', 'ZRANGE', 'bench:zset', '__rand_int__', '+inf', 'BYSCORE', 'LIMIT', '0', '10']
+    xadd = ['-r', '100', 'XADD', 'mystream', '*', 'temperature', '__rand_int__', 'humidity', '__rand_int__']
+    xadd_capped = ['-r', '100', 'XADD', 'mystream', 'MAXLEN', '~', '1000'] + xadd[4:]
+    xrange100 = ['XRANGE', 'big', '1700000050000', '+', 'COUNT', '100']
     plain = [Check(0.85), Check(1.3, 'user', 'us')]
     wire, tree = [Check(0.55)], [Check(0.40)]
     user = [Check(0.40, 'user')]
@@ -100,6 +114,9 @@ def rows():
         Row('PFADD', 'fresh', 16, ['-r', str(KEYS), 'PFADD', 'bench:hll', 'element:__rand_int__'], [Check(0.65)],
             forget('bench:hll')),
         Row('HSET', 'fresh', 16, ['-r', str(KEYS), '-d', '32', '-t', 'hset'], [Check(0.65)], forget('myhash')),
+        Row('XADD', 'fresh', 16, xadd, [Check(0.65)], forget('mystream')),
+        Row('XADD, 1000 kept', 'fresh', 16, xadd_capped, [], forget('mystream')),
+        Row('XRANGE 100', 'stream', 16, xrange100), Row('XRANGE 100', 'stream', 1, xrange100),
         Row('LRANGE 100', 'lists', 1, ['LRANGE', 'bench:list', '0', '99'], user),
         Row('LRANGE 100', 'lists', 16, ['LRANGE', 'bench:list', '0', '99'], user),
         Row('LRANGE 600', 'lists', 1, ['LRANGE', 'bench:list', '0', '599'], user),
@@ -119,6 +136,7 @@ class Holding:
     name: str
     target: float
     items: object
+    lines: int = 1            # of each reply
 
 
 def five_fields(first, last):
@@ -150,4 +168,5 @@ def holdings():
         Holding('one set, integers', 24, many('SADD', lambda i: (1_000_000 + i,))),
         Holding('one sorted set, members of 17 B', 64, lambda a, b: grouped('ZADD', 'big', scores(a, b))),
         Holding('one list, items of 15 B', 17.5, many('RPUSH', lambda i: (f'item:{i:010}',))),
+        Holding('one stream, entries of 2 small fields', 13.5, entries, lines=2),
     ]

@@ -2,9 +2,9 @@
 crash and come back, each entry accounted for. A million entries with --slow.
 
 Producers number their entries and add them with IDMP; after a crash (half a request sent, replies never read) they send
-again what they have no reply for. Consumers read, claim what others left idle, give entries back, and acknowledge; after
-a crash they read their own history, or come back under another name and leave it to the others. Meanwhile connections
-are killed, the data is saved and loaded, and what all have acknowledged is trimmed.
+again what they have no reply for. Consumers read, claim what others left idle, give entries back, and acknowledge;
+after a crash they read their own history, or come back under another name and leave it to the others. Meanwhile
+connections are killed, the data is saved and loaded, and what all have acknowledged is trimmed.
 
 What must hold in the end:
 

@@ -20,6 +20,7 @@ StreamRange::StreamRange(const StreamData& stream, StreamId from, StreamId to, b
     : from_(from), to_(to), reverse_(reverse) {
   if (from > to || stream.length == 0) return;
   node_ = stream.nodes.at_or_before(reverse ? to : from);
+  if (node_) node_->as<StreamNode>()->prefetch();
   if (!reverse) {
     if (!node_) node_ = stream.nodes.first();
     at_ = node_->as<StreamNode>()->seek(from);

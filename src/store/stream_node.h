@@ -86,6 +86,11 @@ struct StreamNode {
   // Gives back the room behind the last entry.
   StreamNode* shrink_to_fit();
 
+  // Fetches what a node of the usual size holds into the cache.
+  void prefetch() const {
+    constexpr size_t kUsual = 768;
+    for (size_t i = 0; i < kUsual; i += 64) __builtin_prefetch(bytes() + i);
+  }
   size_t listpack_bytes() const;
   // Calls visit(const PackedValue&) for each of the node's field names.
   template <class Visit>

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S /usr/bin/python3
 """Makes the seeds of the snapshot fuzzer in fuzz/corpus/rdb: each small value of the fixtures under each form that the
-server writes, the old encodings by hand, and small files. usage: rdb_seeds.py SERVER FIXTURES_FOLDER"""
+server writes, the old encodings by hand, and small files; and those of the stream fuzzer in fuzz/corpus/stream.
+usage: rdb_seeds.py SERVER FIXTURES_FOLDER"""
 
 import hashlib
 import os
@@ -46,14 +47,44 @@ def old_forms():
     yield b'\x0f' + b'\x00' + b'\x00\x05\x06' + b'\x01' + string(b'g') + b'\x05\x06\x00\x00'
 
 
-def main():
-    binary, fixtures = sys.argv[1], pathlib.Path(sys.argv[2])
-    folder = ROOT / 'fuzz/corpus/rdb'
+def write_seeds(name, seeds):
+    folder = ROOT / 'fuzz/corpus' / name
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob('seed-*'):
         old.unlink()
-    seeds = set(old_forms())
+    for seed in seeds:
+        (folder / f'seed-{hashlib.sha1(seed).hexdigest()[:12]}').write_bytes(seed)
+    print(name, len(seeds), 'seeds', sum(map(len, seeds)), 'bytes')
+
+
+STREAM_TYPES = [15, 19, 21, 200]          # as fuzz/stream_fuzz.cc counts them
+
+
+def stream_seeds():
+    """A stream of every kind in every form, with some changes behind it."""
+    yield b'\x00\x00' + b'\x00' + b'\x00\x05\x06' + b'\x01' + string(b'g') + b'\x05\x06\x00\x00'
+    yield b'\xff\x04' + bytes(range(1, 250)) * 2
+    with harness.peer('vitrine', ('stream-node-max-entries', 4)) as server, server.client() as c:
+        for i in range(1, 10):
+            c.ok('XADD', 's', f'{i * 300}-{i % 3}', 'name', i * 1000, *(['other', 'x' * i] if i % 4 == 0 else []))
+        c.ok('XDEL', 's', '600-2')
+        c.ok('XGROUP', 'CREATE', 's', 'g', '0')
+        c.ok('XREADGROUP', 'GROUP', 'g', 'alice', 'COUNT', 5, 'STREAMS', 's', '>')
+        c.ok('XNACK', 's', 'g', 'FAIL', 'IDS', 1, '300-1')
+        for producers in (False, True):
+            if producers:
+                c.ok('XADD', 's', 'IDMP', 'p', 'one', '*', 'f', 'v')
+            for version in (10, 11, 12)[2 * producers:]:
+                c.ok('CONFIG', 'SET', 'rdb-version', version)
+                payload = c.ok('DUMP', 's')[:-10]
+                yield bytes([STREAM_TYPES.index(payload[0]), 8]) + payload[1:] + bytes(range(8))
+
+
+def main():
+    binary, fixtures = sys.argv[1], pathlib.Path(sys.argv[2])
     os.environ['VITRINE_SERVER'] = binary
+    write_seeds('stream', set(stream_seeds()))
+    seeds = set(old_forms())
     kinds = {}
     with harness.peer('vitrine') as server:
         for name in ('redis-7.0.15', 'redis-8.0.6', 'valkey-9.1.2'):
@@ -81,9 +112,7 @@ def main():
                 c.ok('FLUSHDB')
                 c.ok('SAVE')
                 seeds.add(open(f'{server.dir}/dump.rdb', 'rb').read())
-    for seed in seeds:
-        (folder / f'seed-{hashlib.sha1(seed).hexdigest()[:12]}').write_bytes(seed)
-    print(len(seeds), 'seeds', sum(map(len, seeds)), 'bytes')
+    write_seeds('rdb', seeds)
 
 
 main()

@@ -14,7 +14,7 @@ options=(-DCMAKE_BUILD_TYPE="${kind^}")
 [[ $kind == fuzz ]] && options+=(-DCMAKE_CXX_COMPILER=clang++ -DVITRINE_FUZZ=ON)
 
 targets=("$@")
-[[ ${#targets[@]} -eq 0 ]] && targets=(vitrine-server)
+[[ ${#targets[@]} -eq 0 ]] && targets=(vitrine-server vitrine-check)
 tests=OFF
 for i in "${!targets[@]}"; do
   if [[ ${targets[i]} == tests ]]; then

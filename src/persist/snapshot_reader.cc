@@ -65,6 +65,7 @@ class Reader {
 
   // One opcode, or one key. False at the end, or when something is wrong.
   bool read_part() {
+    part_offset_ = in_.offset();
     uint8_t code = in_.byte();
     if (in_.failed()) return false;
     switch (code) {
@@ -101,7 +102,7 @@ class Reader {
     uint64_t keys = in_.length();
     in_.length();
     if (in_.failed()) return false;
-    keyspace_.database(db_).reserve(in_.reserve(keys, kLeastKeyBytes));
+    if (!rules_.examine) keyspace_.database(db_).reserve(in_.reserve(keys, kLeastKeyBytes));
     return true;
   }
 
@@ -109,6 +110,7 @@ class Reader {
     flush_batch();
     uint64_t db = in_.length();
     if (in_.failed()) return false;
+    if (rules_.examine) return examined_db_ = db, true;
     if (db >= static_cast<uint64_t>(keyspace_.databases()))
       return in_.fail("keys of database " + std::to_string(db) + ", but 'databases' is " +
                       std::to_string(keyspace_.databases()));
@@ -128,6 +130,7 @@ class Reader {
     constexpr int kFirstWithChecksum = 5;
     if (content_.version < kFirstWithChecksum) return false;
     uint64_t real = in_.checksum(), said = in_.fixed64();
+    content_.has_checksum = said != 0;
     if (!in_.failed() && rules_.checksum && said != 0 && said != real)
       in_.fail("the checksum is wrong: the file was damaged");
     return false;
@@ -168,6 +171,7 @@ class Reader {
   }
 
   void add(Entry* entry) {
+    if (rules_.examine) return examine(entry);
     bool lfu = keyspace_.options().lfu;
     uint32_t bits = fresh_access();
     if (lfu && frequency_ >= 0) bits = access::lfu_bits(keyspace_.now_ms(), static_cast<uint8_t>(frequency_));
@@ -179,6 +183,15 @@ class Reader {
     batch_[pending_++] = {entry, hash};
     content_.keys++;
     if (pending_ == kBatch) flush_batch();
+  }
+  void examine(Entry* entry) {
+    content_.keys++;
+    rules_.examine(examined_db_, *entry, in_.offset() - part_offset_);
+    discard(entry);
+  }
+  static void discard(Entry* entry) {
+    if (!entry->inline_text()) Value discarded(entry->object());
+    Entry::destroy(entry);
   }
   uint32_t fresh_access() const { return keyspace_.fresh_access(); }
 
@@ -195,10 +208,7 @@ class Reader {
     pending_ -= i;
   }
   void drop_batch() {
-    for (size_t i = 0; i < pending_; i++) {
-      if (!batch_[i].entry->inline_text()) Value discarded(batch_[i].entry->object());
-      Entry::destroy(batch_[i].entry);
-    }
+    for (size_t i = 0; i < pending_; i++) discard(batch_[i].entry);
   }
 
   RdbInput& in_;
@@ -206,6 +216,7 @@ class Reader {
   const SnapshotRules& rules_;
   SnapshotContent content_;
   int db_ = 0;
+  uint64_t examined_db_ = 0, part_offset_ = 0;
   int64_t expire_at_ms_ = kNoExpiry, idle_s_ = -1;
   int frequency_ = -1;
   std::string key_;                    // while its value is read

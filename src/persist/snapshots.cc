@@ -240,33 +240,6 @@ Bytes Snapshots::write_refusal() const {
          "details about the RDB error.";
 }
 
-namespace {
-
-// A file as it is read; the loop gets its turn now and then.
-class FileSource final : public RdbInput::Source {
- public:
-  FileSource(ReadFile& file, std::function<bool(uint64_t bytes)> on_bytes)
-      : file_(file), left_(file.size()), on_bytes_(std::move(on_bytes)) {}
-
-  size_t read(char* to, size_t n) override {
-    auto got = file_.read(to, n);
-    if (!got) return error = got.error().text, left_ = 0, 0;
-    left_ = *got == 0 ? 0 : left_ - std::min<uint64_t>(left_, *got);
-    if (!on_bytes_(*got)) return error = kStopped, left_ = 0, 0;
-    return *got;
-  }
-  uint64_t left() const override { return left_; }
-
-  std::string error;
-
- private:
-  ReadFile& file_;
-  uint64_t left_;
-  std::function<bool(uint64_t)> on_bytes_;
-};
-
-}  // namespace
-
 std::expected<SnapshotContent, std::string> Snapshots::load(bool replace, bool serve) {
   auto file = files_.open_read(options_.dbfilename);
   if (!file) return std::unexpected(file.error().text);
@@ -280,7 +253,7 @@ std::expected<SnapshotContent, std::string> Snapshots::load(bool replace, bool s
     next_events = loading_.loaded_bytes + static_cast<uint64_t>(options_.loading_events_bytes);
     if (loop_.wall_ms() >= next_line_ms) tell_progress(), next_line_ms = loop_.wall_ms() + kProgressEveryMs;
     return !serve || on_events();
-  });
+  }, kStopped);
   RdbInput in(source, options_.checksum);
   SnapshotRules rules;
   rules.any_version = options_.version_check == PersistOptions::VersionCheck::relaxed;

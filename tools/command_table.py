@@ -20,7 +20,7 @@ FLAGS = ('write', 'readonly', 'denyoom', 'admin', 'pubsub', 'noscript', 'blockin
          'no_async_loading', 'no_multi', 'allow_busy')
 CATEGORIES = ('keyspace', 'read', 'write', 'set', 'sortedset', 'list', 'hash', 'string', 'bitmap', 'hyperloglog', 'geo',
               'stream', 'pubsub', 'admin', 'fast', 'slow', 'blocking', 'dangerous', 'connection', 'transaction',
-              'scripting')
+              'scripting', 'array')
 KEY_FLAGS = ('RO', 'RW', 'OW', 'RM', 'access', 'update', 'insert', 'delete', 'not_key', 'incomplete', 'variable_flags')
 TYPES = ('string', 'integer', 'double', 'key', 'pattern', 'unix-time', 'token', 'oneof', 'block')
 NEEDED = ('summary', 'since', 'arity')

@@ -33,5 +33,9 @@ void add_stream_read_commands(CommandRegistry& registry);
 void add_stream_info_commands(CommandRegistry& registry);
 void add_stream_group_commands(CommandRegistry& registry);
 void add_stream_claim_commands(CommandRegistry& registry);
+void add_array_commands(CommandRegistry& registry);
+void add_array_append_commands(CommandRegistry& registry);
+void add_array_compute_commands(CommandRegistry& registry);
+void add_array_search_commands(CommandRegistry& registry);
 
 }  // namespace vitrine

@@ -13,7 +13,7 @@ constexpr Bytes kFlagNames[] = {
 constexpr Bytes kCategoryNames[] = {"keyspace", "read",   "write",       "set",       "sortedset", "list",    "hash",
                                     "string",   "bitmap", "hyperloglog", "geo",       "stream",    "pubsub",  "admin",
                                     "fast",     "slow",   "blocking",    "dangerous", "connection", "transaction",
-                                    "scripting"};
+                                    "scripting", "array"};
 constexpr Bytes kKeyFlagNames[] = {"RO",     "RW",     "OW",      "RM",         "access",        "update",
                                    "insert", "delete", "not_key", "incomplete", "variable_flags"};
 

@@ -41,7 +41,7 @@ constexpr uint32_t kKeyspace = 1u << 0, kRead = 1u << 1, kWrite = 1u << 2, kSet 
                    kList = 1u << 5, kHash = 1u << 6, kString = 1u << 7, kBitmap = 1u << 8, kHyperloglog = 1u << 9,
                    kGeo = 1u << 10, kStream = 1u << 11, kPubsub = 1u << 12, kAdmin = 1u << 13, kFast = 1u << 14,
                    kSlow = 1u << 15, kBlocking = 1u << 16, kDangerous = 1u << 17, kConnection = 1u << 18,
-                   kTransaction = 1u << 19, kScripting = 1u << 20;
+                   kTransaction = 1u << 19, kScripting = 1u << 20, kArray = 1u << 21;
 }  // namespace acl_category
 
 // Bits of KeySpec::flags: what is done to the key (one of the first four), what to its content, and what else is so.

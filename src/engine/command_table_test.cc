@@ -48,6 +48,7 @@ TEST(CommandTable, TellsWhatTheGatesAsk) {
   // COMMAND INFO names all flags but the last.
   EXPECT_EQ(uint64_t{1} << command_flag_names().size(), kMayReplicate);
   EXPECT_EQ(acl_category_names()[20], "scripting");
+  EXPECT_EQ(acl_category_names().back(), "array");
   EXPECT_EQ(uint32_t{1} << 20, acl_category::kScripting);
   EXPECT_EQ(key_flag_names()[10], "variable_flags");
 }

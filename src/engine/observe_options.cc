@@ -18,10 +18,10 @@ constexpr Letter kLetters[] = {
     {'g', bit(EventClass::generic)}, {'$', bit(EventClass::string)},  {'l', bit(EventClass::list)},
     {'s', bit(EventClass::set)},     {'h', bit(EventClass::hash)},    {'z', bit(EventClass::zset)},
     {'x', bit(EventClass::expired)}, {'e', bit(EventClass::evicted)}, {'t', bit(EventClass::stream)},
-    {'d', bit(EventClass::module)},  {'n', bit(EventClass::created)}, {'K', kNotifyKeyspace},
-    {'E', kNotifyKeyevent},          {'m', kNotifyMiss},
+    {'d', bit(EventClass::module)},  {'a', bit(EventClass::array)},   {'n', bit(EventClass::created)},
+    {'K', kNotifyKeyspace},          {'E', kNotifyKeyevent},          {'m', kNotifyMiss},
 };
-constexpr size_t kInAll = 10;
+constexpr size_t kInAll = 11;
 
 constexpr uint32_t all_events() {
   uint32_t all = 0;

@@ -54,6 +54,10 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_sorted_set_range_commands(registry);
   add_sorted_set_scan_commands(registry);
   add_sorted_set_waiting_commands(registry);
+  add_array_commands(registry);
+  add_array_append_commands(registry);
+  add_array_compute_commands(registry);
+  add_array_search_commands(registry);
   add_session_commands(registry, dispatcher);
   add_client_commands(registry, dispatcher);
   add_transaction_commands(registry, dispatcher);

@@ -16,8 +16,8 @@ class RdbInput;
 class RdbOutput;
 class Value;
 
-enum class Type : uint8_t { string, list, set, zset, hash, stream };
-constexpr int kTypes = 6;
+enum class Type : uint8_t { string, list, set, zset, hash, stream, array };
+constexpr int kTypes = 7;
 
 struct Object {
   Type type = Type::string;

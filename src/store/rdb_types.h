@@ -1,5 +1,5 @@
 // What the types' rows of TypeOps name for snapshots, a file each: string_rdb.cc, list_rdb.cc, set_rdb.cc, hash_rdb.cc,
-// sorted_set_rdb.cc, stream_rdb.cc; and what those share.
+// sorted_set_rdb.cc, stream_rdb.cc, array_rdb.cc; and what those share.
 #pragma once
 
 #include <memory>
@@ -34,6 +34,10 @@ Value load_sorted_set(uint8_t rdb_type, RdbInput& in, const TypeContext&);
 uint8_t stream_rdb_type(const Object&, int version);
 void save_stream(const Object&, uint8_t rdb_type, RdbOutput& out);
 Value load_stream(uint8_t rdb_type, RdbInput& in, const TypeContext&);
+
+uint8_t array_rdb_type(const Object&, int version);
+void save_array(const Object&, uint8_t rdb_type, RdbOutput& out);
+Value load_array(uint8_t rdb_type, RdbInput& in, const TypeContext&);
 
 namespace rdb_detail {
 

@@ -57,6 +57,7 @@ std::optional<Type> type_of_rdb(uint8_t rdb_type) {
     case rdb::kStream2:
     case rdb::kStream3:
     case rdb::kStreamProducers: return Type::stream;
+    case rdb::kArray: return Type::array;
     default: return std::nullopt;
   }
 }

@@ -1,5 +1,6 @@
 // Every data type has one line here.
 #include "base/check.h"
+#include "store/array.h"
 #include "store/hash.h"
 #include "store/list.h"
 #include "store/object.h"
@@ -18,6 +19,7 @@ const TypeOps& type_ops(Type type) {
     case Type::set: return kSetOps;
     case Type::zset: return kSortedSetOps;
     case Type::stream: return kStreamOps;
+    case Type::array: return kArrayOps;
     default: break;
   }
   CHECK(!"a type without operations");

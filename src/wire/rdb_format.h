@@ -38,6 +38,7 @@ enum Opcode : uint8_t {
 };
 
 enum ValueType : uint8_t {
+  kArray = 0xe0,          // ours alone, every other server refuses it: store/array_rdb.cc
   kString = 0,
   kList = 1,              // n, items
   kSet = 2,               // n, members

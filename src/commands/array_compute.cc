@@ -51,7 +51,8 @@ class Sum {
   }
   Number value() const {
     bool exact = only_integers_ && integers_ >= INT64_MIN && integers_ <= INT64_MAX;
-    return {exact, exact ? static_cast<int64_t>(integers_) : 0, only_integers_ ? static_cast<double>(integers_) : real_};
+    double real = only_integers_ ? static_cast<double>(integers_) : real_;
+    return {exact, exact ? static_cast<int64_t>(integers_) : 0, real};
   }
 
  private:

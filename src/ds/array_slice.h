@@ -2,15 +2,15 @@
 //
 //   block    [base: u64][data bytes: u16][room / 16: u16][count: u8][width: u8][far: u16]      16 bytes
 //            value value ...  →                        ← ... [entry 1][entry 0]
-//   entry    [index - base: `width` bytes][end of the value's data: 15 bits, far: 1 bit]       from the back of the block
+//   entry    [index - base: `width` bytes][end of the value's data: 15 bits, far: 1 bit]     from the back of the block
 //
 // `width` is the least of 1, 2, 4 and 8 that fits, or 0 where the indexes follow each other without a gap: then entries
 // hold no index and a value is found without a search. A value of more than kInlineBytes is `far`: its data is the
 // address of a block of its own, [length: u64][bytes].
 //
-// ArraySlice is a view, as Packed is: after any change its owner takes the pointer back. Values point into the block and
-// die with any change of it. A slice takes what fits() says; a replaced value may bring it above kFullBytes, by less than
-// one value: then its owner splits it.
+// ArraySlice is a view, as Packed is: after any change its owner takes the pointer back. Values point into the block
+// and die with any change of it. A slice takes what fits() says; a replaced value may bring it above kFullBytes, by
+// less than one value: then its owner splits it.
 #pragma once
 
 #include "base/bytes.h"

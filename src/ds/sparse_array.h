@@ -5,9 +5,9 @@
 //
 //   [0 ...] → slice   [817 ...] → slice   [10^9 ...] → slice          indexes between two keys belong to the left one
 //
-// Get, set, erase: O(log slices); the slice that was used last is found at once, so that runs of indexes cost no search.
-// Filled in order, slices are full; otherwise at least a quarter full, or their neighbours have no room for them. An
-// array without gaps takes 2.5 bytes per value and the value itself, one with wide gaps up to 11.
+// Get, set, erase: O(log slices); the slice that was used last is found at once, so that runs of indexes cost no
+// search. Filled in order, slices are full; otherwise at least a quarter full, or their neighbours have no room for
+// them. An array without gaps takes 2.5 bytes per value and the value itself, one with wide gaps up to 11.
 //
 // Values point into the slices and die, as cursors do, with any change of the array. Indexes go up to kMaxIndex.
 #pragma once

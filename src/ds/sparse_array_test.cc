@@ -57,7 +57,8 @@ uint64_t some_index(Random& random, uint64_t shape, uint64_t& next) {
 }
 
 std::string some_value(Random& random, uint64_t index) {
-  size_t length = random.below(20) == 0 ? random.below(700) : random.below(3) == 0 ? random.below(120) : random.below(9);
+  size_t length = random.below(random.below(3) == 0 ? 120 : 9);
+  if (random.below(20) == 0) length = random.below(700);
   return std::string(length, static_cast<char>('a' + index % 26));
 }
 

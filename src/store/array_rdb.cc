@@ -1,5 +1,5 @@
-// An array in snapshots. What Redis 8.8 writes for arrays is nowhere described, so this is a form of our own under a type
-// number far from all others: servers that do not know it refuse it by its number.
+// An array in snapshots. What Redis 8.8 writes for arrays is nowhere described, so this is a form of our own under a
+// type number far from all others: servers that do not know it refuse it by its number.
 //
 //   count, next, ring: lengths; count times: how many empty slots lie before it: length; the value: string
 #include "store/array.h"

@@ -57,7 +57,8 @@ TEST(Array, AppendsBehindItsCursor) {
   EXPECT_EQ(held.array().append("e"), Array::kMaxIndex);
   EXPECT_EQ(held.array().next(), Array::kExhausted);
   EXPECT_FALSE(held.array().can_append(1));
-  EXPECT_EQ(contents(*held.value), (Model{{2, "c"}, {100, "far"}, {Array::kMaxIndex - 1, "d"}, {Array::kMaxIndex, "e"}}));
+  Model wanted{{2, "c"}, {100, "far"}, {Array::kMaxIndex - 1, "d"}, {Array::kMaxIndex, "e"}};
+  EXPECT_EQ(contents(*held.value), wanted);
 }
 
 TEST(Array, SaysWhetherItChanged) {

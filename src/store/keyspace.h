@@ -21,7 +21,9 @@ namespace vitrine {
 class Database;
 
 // The classes of keyspace notifications (`notify-keyspace-events`).
-enum class EventClass : uint8_t { generic, string, list, set, hash, zset, expired, evicted, stream, created, module, array };
+enum class EventClass : uint8_t {
+  generic, string, list, set, hash, zset, expired, evicted, stream, created, module, array
+};
 
 // What has just happened to a key. Views are valid during the call only.
 struct Change {

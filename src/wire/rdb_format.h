@@ -38,7 +38,6 @@ enum Opcode : uint8_t {
 };
 
 enum ValueType : uint8_t {
-  kArray = 0xe0,          // ours alone, every other server refuses it: store/array_rdb.cc
   kString = 0,
   kList = 1,              // n, items
   kSet = 2,               // n, members
@@ -67,6 +66,7 @@ enum ValueType : uint8_t {
   kHashListpackMoments = 25,         // earliest moment: 8 bytes, listpack of (field, value, moment or 0)
   // From 200 on: what only Vitrine has and reads.
   kStreamProducers = 200,            // kStream3, and what is remembered of producers (store/stream_rdb.cc)
+  kArray = 201,                      // store/array_rdb.cc
 };
 
 // Length prefixes.

@@ -16,6 +16,7 @@ void add_expiry_commands(CommandRegistry& registry);
 void add_set_commands(CommandRegistry& registry);
 void add_set_algebra_commands(CommandRegistry& registry);
 void add_hash_commands(CommandRegistry& registry);
+void add_hash_import_commands(CommandRegistry& registry);
 void add_hash_scan_commands(CommandRegistry& registry);
 void add_hash_expiry_commands(CommandRegistry& registry);
 void add_list_commands(CommandRegistry& registry);

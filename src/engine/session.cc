@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
+#include "store/field_set.h"
+
 namespace vitrine {
 
 size_t Session::memory_bytes() const {
   size_t bytes = sizeof *this + out.capacity() + argv_bytes + transaction.queue_bytes + name.capacity();
   for (const WatchedKey& w : transaction.watched) bytes += sizeof w + w.key.capacity();
+  if (field_sets)
+    for (const auto& [set_name, set] : field_sets->by_name) bytes += sizeof set + set_name.capacity() + set->memory();
   if (peer) bytes += peer->input_capacity();
   return bytes;
 }

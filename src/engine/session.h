@@ -18,6 +18,7 @@
 namespace vitrine {
 
 struct Command;
+struct FieldSets;
 class AclUser;
 using SessionId = uint64_t;
 
@@ -86,6 +87,8 @@ class Session {
   ReplyMode reply_mode = ReplyMode::on;
   bool no_evict = false, no_touch = false, monitoring = false;
   std::vector<std::string> capabilities;      // CLIENT CAPA
+
+  std::shared_ptr<FieldSets> field_sets;      // HIMPORT PREPARE; null: none
 
   TransactionState transaction;
   bool parked = false;                        // waits for a key (engine/waiters.h)

@@ -101,6 +101,7 @@ void reset(Call& c, Dispatcher& dispatcher) {
   Session& s = c.session;
   discard_transaction(s, dispatcher.watches());
   s.db = 0;
+  s.field_sets.reset();
   s.name.clear();
   s.no_evict = s.no_touch = false;
   s.reply_mode = ReplyMode::on;

@@ -47,6 +47,7 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_stream_group_commands(registry);
   add_stream_claim_commands(registry);
   add_hash_commands(registry);
+  add_hash_import_commands(registry);
   add_hash_scan_commands(registry);
   add_hash_expiry_commands(registry);
   add_sorted_set_commands(registry);

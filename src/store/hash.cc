@@ -7,6 +7,7 @@ namespace vitrine {
 size_t Hash::size() const {
   if (is_table()) return table()->size() - table()->count_due(context_.now_ms);
   if (!object_.word) return 0;
+  if (is_shared()) return field_set().count();
   if (!has_moments()) return packed().count() / 2;
   size_t n = 0;
   for_each([&](const PackedValue&, const PackedValue&) { n++; });
@@ -21,6 +22,10 @@ std::optional<PackedValue> Hash::get(Bytes field) const {
   }
   if (!object_.word) return std::nullopt;
   Packed block = packed();
+  if (is_shared()) {
+    size_t place = field_set().find(field);
+    return place == FieldSet::kNone ? std::nullopt : std::optional(*shared_value(block, place));
+  }
   auto at = find_packed(block, field);
   if (at == block.end() || !live(moment_at(at))) return std::nullopt;
   return *at.next();
@@ -32,6 +37,7 @@ int64_t Hash::expiry(Bytes field) const {
     return f ? f->expire_at_ms() : kNoField;
   }
   if (!object_.word) return kNoField;
+  if (is_shared()) return field_set().find(field) == FieldSet::kNone ? kNoField : kNoExpiry;
   Packed block = packed();
   auto at = find_packed(block, field);
   if (at == block.end()) return kNoField;
@@ -52,6 +58,10 @@ void Hash::reserve(std::span<const Bytes> pairs) {
 
 bool Hash::set(Bytes field, Bytes value, bool keep_expiry) {
   object_.changed = true;
+  if (is_shared()) {
+    if (set_shared(field, value)) return false;
+    unshare();
+  }
   if (!is_table()) {
     size_t limit = context_.limits->hash_max_listpack_value;
     bool fits = field.size() <= limit && value.size() <= limit;
@@ -61,6 +71,59 @@ bool Hash::set(Bytes field, Bytes value, bool keep_expiry) {
     become_table();
   }
   return set_in_table(field, value, keep_expiry);
+}
+
+Object Hash::make_shared(FieldSet& fields, std::span<const Bytes> values, const TypeContext& context) {
+  constexpr size_t kAddressBytes = sizeof(FieldSet*) + 2;
+  const EncodingLimits& limits = *context.limits;
+  Object object = make(context);
+  object.changed = true;
+  bool small = fields.count() <= limits.hash_max_listpack_entries && fields.longest() <= limits.hash_max_listpack_value;
+  size_t bytes = kAddressBytes;
+  for (Bytes value : values) {
+    small &= value.size() <= limits.hash_max_listpack_value;
+    bytes += PackedItem(value).size();
+  }
+  if (!small || bytes > kMaxReserved) {
+    Hash hash(object, context);
+    for (size_t i = 0; i < values.size(); i++) hash.set(fields.name(i), values[i]);
+    return object;
+  }
+  fields.retain();
+  FieldSet* address = &fields;
+  Packed block = Packed::create(bytes);
+  // Addresses end in two zero bytes: never taken for a number.
+  block.append(Bytes(reinterpret_cast<const char*>(&address), sizeof address));
+  for (Bytes value : values) block.append(value);
+  object.encoding = kShared;
+  object.point_to(block.block());
+  return object;
+}
+
+// False if the shared form cannot hold that.
+bool Hash::set_shared(Bytes field, Bytes value) {
+  size_t place = field_set().find(field);
+  Packed block = packed();
+  if (place == FieldSet::kNone || value.size() > context_.limits->hash_max_listpack_value) return false;
+  if (!block.would_fit(Packed::worst_size(value.size()))) return false;
+  block.replace(shared_value(block, place), PackedItem(value));
+  keep(block);
+  return true;
+}
+
+// The same fields as a listpack.
+void Hash::unshare() {
+  FieldSet& fields = field_set();
+  Packed old = packed();
+  Packed block = Packed::create(old.bytes_used() + fields.count() * Packed::worst_size(fields.longest()));
+  for_each([&](const PackedValue& field, const PackedValue& value) {
+    block.append(PackedItem(field.text), PackedItem::of(value));
+  });
+  block.shrink_to_fit();
+  Packed::free(old.block());
+  fields.release();
+  object_.encoding = kPacked;
+  object_.point_to(block.block());
 }
 
 bool Hash::set_packed(Bytes field, Bytes value, bool keep_expiry) {
@@ -112,6 +175,10 @@ bool Hash::erase(Bytes field) {
     if (expires) after_expiry_change(kNoExpiry);
   } else {
     if (!object_.word) return false;
+    if (is_shared()) {
+      if (field_set().find(field) == FieldSet::kNone) return false;
+      unshare();
+    }
     Packed block = packed();
     auto at = find_packed(block, field);
     if (at == block.end()) return false;
@@ -135,6 +202,10 @@ void Hash::set_expiry(Bytes field, int64_t at_ms) {
 }
 
 void Hash::set_expiry_packed(Bytes field, int64_t at_ms) {
+  if (is_shared()) {
+    if (at_ms == kNoExpiry) return;
+    unshare();
+  }
   if (!has_moments()) {
     if (at_ms == kNoExpiry) return;
     add_moments();
@@ -209,6 +280,10 @@ Hash::Pair Hash::random(Random& random) const {
     }
   }
   Pair found;
+  if (is_shared()) {
+    size_t place = random.below(field_set().count());
+    return {{false, 0, field_set().name(place)}, *shared_value(packed(), place)};
+  }
   if (!is_table() && !has_moments()) {
     auto at = packed().at(static_cast<int64_t>(random.below(packed().count() / 2) * 2));
     found.field = at.take();
@@ -233,6 +308,7 @@ struct HashOps {
       Packed::free(o.as<Hash::ExpiringBlock>()->block);
       memory::release(o.as<Hash::ExpiringBlock>(), sizeof(Hash::ExpiringBlock));
     } else if (o.word) {
+      if (o.encoding == Hash::kShared) Hash::field_set(o.as<uint8_t>()).release();
       Packed::free(o.as<uint8_t>());
     }
   }
@@ -247,13 +323,14 @@ struct HashOps {
       *to = {Packed(from->block).clone().block(), kNoExpiry, from->expiring};
       copy.point_to(to);
     } else if (o.word) {
+      if (o.encoding == Hash::kShared) Hash::field_set(o.as<uint8_t>()).retain();
       copy.point_to(Packed(o.as<uint8_t>()).clone().block());
     }
     return copy;
   }
 
   static Bytes encoding_name(const Object& o) {
-    constexpr Bytes kNames[] = {"listpack", "listpackex", "hashtable"};
+    constexpr Bytes kNames[] = {"listpack", "listpackex", "hashtable", "listpack"};
     return kNames[o.encoding];
   }
 
@@ -264,6 +341,7 @@ struct HashOps {
   static size_t length(const Object& o) {
     if (o.encoding == Hash::kTable) return o.as<FieldTable>()->size();
     if (!o.word) return 0;
+    if (o.encoding == Hash::kShared) return Hash::field_set(o.as<uint8_t>()).count();
     return Packed(block_of(o)).count() / (o.encoding == Hash::kPackedExpiring ? 3 : 2);
   }
 
@@ -271,6 +349,10 @@ struct HashOps {
     if (o.encoding == Hash::kTable) return o.as<FieldTable>()->memory_bytes(samples);
     if (!o.word) return 0;
     size_t bytes = memory::usable_size(block_of(o));
+    if (o.encoding == Hash::kShared) {
+      const FieldSet& fields = Hash::field_set(o.as<uint8_t>());
+      return bytes + fields.memory() / fields.references();
+    }
     return o.encoding == Hash::kPackedExpiring ? bytes + memory::usable_size(o.as<void>()) : bytes;
   }
 
@@ -287,7 +369,7 @@ struct HashOps {
   // Also notes that the database will be told of that moment.
   static int64_t earliest_expiry(const Object& o) {
     if (o.encoding == Hash::kTable) return o.as<FieldTable>()->claimed_ms = o.as<FieldTable>()->earliest();
-    if (o.encoding == Hash::kPacked) return kNoExpiry;
+    if (o.encoding != Hash::kPackedExpiring) return kNoExpiry;
     auto* expiring = o.as<Hash::ExpiringBlock>();
     return expiring->claimed_ms = earliest_moment(expiring);
   }
@@ -305,7 +387,7 @@ struct HashOps {
   }
 
   static size_t remove_expired(Object& o, const TypeContext& context, size_t steps) {
-    if (o.encoding == Hash::kPacked) return 0;
+    if (o.encoding == Hash::kPacked || o.encoding == Hash::kShared) return 0;
     int64_t claimed = o.encoding == Hash::kTable ? o.as<FieldTable>()->claimed_ms
                                                  : o.as<Hash::ExpiringBlock>()->claimed_ms;
     // A hint before its time is stale and the right one is yet to come; but hints very far ahead are given early.

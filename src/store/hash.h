@@ -3,9 +3,12 @@
 //   listpack    one packed block: field, value, field, value ... in order of insertion (no block while empty)
 //   listpackex  ExpiringBlock: a packed block of field, value, moment (ms; 0 = never) ...
 //   hashtable   FieldTable (store/hash_fields.h)
+//   shared      one packed block: the address of a FieldSet (8 bytes), then the values of its fields in its order.
+//               Says listpack, too.
 //
 // It starts as listpack, becomes listpackex with the first field that expires and hashtable when it outgrows the limits
-// (`hash-max-listpack-*`), and never goes back.
+// (`hash-max-listpack-*`), and never goes back. make_shared() gives the shared form, which becomes listpack with the
+// first field that is none of the set, is erased or expires, and hashtable with a value beyond the limit.
 //
 // An expired field is never visible here: every reader passes over it, and set() treats it as absent. It is removed by
 // the reclaimer (remove_expired in kHashOps) or when it is written again. The Database keeps a hint of when a hash has
@@ -21,6 +24,7 @@
 #include "base/random.h"
 #include "ds/packed.h"
 #include "store/encoding_limits.h"
+#include "store/field_set.h"
 #include "store/hash_fields.h"
 #include "store/keyspace.h"
 
@@ -36,6 +40,9 @@ class Hash {
   };
 
   static Object make(const TypeContext&) { return Object::of(kType, kPacked, nullptr); }
+
+  // A hash of these fields, whose names it shares if it is small. REQUIRES: as many values as fields.
+  static Object make_shared(FieldSet& fields, std::span<const Bytes> values, const TypeContext&);
 
   Hash(Object& object, const TypeContext& context) : object_(object), context_(context) {}
 
@@ -67,7 +74,7 @@ class Hash {
  private:
   friend struct HashOps;
   friend struct HashRdb;
-  enum Encoding : uint8_t { kPacked, kPackedExpiring, kTable };
+  enum Encoding : uint8_t { kPacked, kPackedExpiring, kTable, kShared };
   struct ExpiringBlock {
     uint8_t* block;
     int64_t claimed_ms;
@@ -78,6 +85,21 @@ class Hash {
 
   bool live(int64_t at_ms) const { return at_ms <= 0 || at_ms > context_.now_ms; }
   bool has_moments() const { return object_.encoding == kPackedExpiring; }
+  bool is_shared() const { return object_.encoding == kShared; }
+  // REQUIRES: a block of a shared hash.
+  static FieldSet& field_set(const uint8_t* block) {
+    FieldSet* set;
+    std::memcpy(&set, block + Packed::kHeader + 1, sizeof set);
+    return *set;
+  }
+  FieldSet& field_set() const { return field_set(object_.as<uint8_t>()); }
+  static PackedIterator shared_value(const Packed& block, size_t at) {
+    auto value = block.begin().next();
+    for (; at > 0; at--) ++value;
+    return value;
+  }
+  bool set_shared(Bytes field, Bytes value);
+  void unshare();
   size_t stride() const { return has_moments() ? 3 : 2; }
   FieldTable* table() const { return object_.as<FieldTable>(); }
   ExpiringBlock* expiring_block() const { return object_.as<ExpiringBlock>(); }
@@ -121,6 +143,12 @@ void Hash::for_each(Visit visit) const {
   }
   if (!object_.word) return;
   Packed block = packed();
+  if (is_shared()) {
+    const FieldSet& fields = field_set();
+    auto at = block.begin().next();
+    for (size_t i = 0, n = fields.count(); i < n; i++) visit(PackedValue{false, 0, fields.name(i)}, at.take());
+    return;
+  }
   bool moments = has_moments();
   for (auto at = block.begin(), end = block.end(); at != end;) {
     PackedValue field = at.take(), value = at.take();

@@ -26,6 +26,7 @@ struct HashRdb {
   static size_t count(const Object& o) {
     if (o.encoding == Hash::kTable) return o.as<FieldTable>()->size();
     if (!o.word) return 0;
+    if (o.encoding == Hash::kShared) return Hash::field_set(o.as<uint8_t>()).count();
     return o.encoding == Hash::kPackedExpiring ? Packed(o.as<Block>()->block).count() / 3
                                                : Packed(o.as<uint8_t>()).count() / 2;
   }
@@ -47,6 +48,12 @@ struct HashRdb {
       });
     }
     if (!o.word) return;
+    if (o.encoding == Hash::kShared) {
+      Object object = o;
+      return Hash(object, TypeContext{INT64_MIN, nullptr}).for_each([&](const PackedValue& f, const PackedValue& v) {
+        each(f, v, 0);
+      });
+    }
     bool moments = o.encoding == Hash::kPackedExpiring;
     Packed block(moments ? o.as<Block>()->block : o.as<uint8_t>());
     for (auto at = block.begin(), end = block.end(); at != end;) {

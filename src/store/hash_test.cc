@@ -7,6 +7,7 @@
 #include <set>
 
 #include "store/keyspace.h"
+#include "store/rdb_types.h"
 
 namespace vitrine {
 namespace {
@@ -20,6 +21,34 @@ class Twin {
     object_ = Hash::make(context());
   }
   ~Twin() { kHashOps.destroy(object_); }
+
+  // Starts anew as a hash whose field names are shared.
+  void import(size_t fields) {
+    kHashOps.destroy(object_);
+    model_.clear();
+    std::vector<std::string> names, values;
+    for (size_t i = 0; i < fields; i++) {
+      names.push_back("f" + std::to_string(i));
+      values.push_back(random_.below(4) ? random_value().substr(0, 20) : random_value());
+      model_[names[i]] = {values[i], kNoExpiry};
+    }
+    std::vector<Bytes> name_views(names.begin(), names.end()), value_views(values.begin(), values.end());
+    FieldSetRef set(FieldSet::make(name_views));
+    object_ = Hash::make_shared(*set, value_views, context());
+    claimed_ = kNoExpiry;
+  }
+  bool shared() { return object_.encoding == 3; }
+  // What a snapshot holds of it comes back.
+  void check_snapshot() {
+    uint8_t type = kHashOps.rdb_type(object_, rdb::kNewestVersion);
+    RdbOutput out({.version = rdb::kNewestVersion});
+    kHashOps.save(object_, type, out);
+    RdbInput in(out.view());
+    Value again = kHashOps.load(type, in, context());
+    ASSERT_TRUE(again);
+    for (auto& [name, m] : model_)
+      if (live(name)) ASSERT_EQ(Hash(*again, context()).get(name)->str(), m.value);
+  }
 
   void step(size_t names) {
     std::string name = "f" + std::to_string(random_.below(names));
@@ -176,6 +205,61 @@ TEST(Hash, AgreesWithModel) {
       if (testing::Test::HasFatalFailure()) return;
     }
   }
+}
+
+TEST(Hash, AgreesWithModelWhereNamesAreShared) {
+  memory::register_thread();
+  size_t before = memory::used_bytes(), shared = 0, all = 0;
+  for (uint64_t seed = 1; seed <= 400; seed++) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Twin pair(seed, seed % 3 ? 512 : 20, seed % 2 ? 64 : 250);
+    size_t fields = 1 + seed % 30;
+    for (int life = 0; life < 3; life++) {
+      pair.import(fields);
+      for (int i = 0; i < 30; i++) {
+        pair.check();
+        if (testing::Test::HasFatalFailure()) return;
+        all++;
+        shared += pair.shared();
+        if (i % 10 == 0) pair.check_snapshot();
+        pair.step(fields + fields / 8);
+        if (testing::Test::HasFatalFailure()) return;
+        pair.check_hint();
+      }
+    }
+  }
+  EXPECT_GT(shared, all / 20);
+  EXPECT_LT(shared, all);
+  EXPECT_EQ(memory::used_bytes(), before);
+}
+
+TEST(Hash, NamesAreSharedUntilTheFieldsAreOthers) {
+  EncodingLimits limits;
+  TypeContext context{1000, &limits};
+  const Bytes names[] = {"name", "12", ""}, values[] = {"alice", "30", ""};
+  FieldSetRef set(FieldSet::make(names));
+  auto shared = [&] { return Value(Hash::make_shared(*set, values, context)); };
+  Value a = shared(), b = shared();
+  EXPECT_EQ(set->references(), 3u);
+  EXPECT_EQ(kHashOps.encoding_name(*a), "listpack");
+  EXPECT_EQ(kHashOps.memory(*a, 0), 32 + set->memory() / 3);
+  Hash(*a, context).set("12", "31");
+  Hash(*a, context).set_expiry("name", kNoExpiry);
+  EXPECT_FALSE(Hash(*a, context).erase("13"));
+  Value copy(kHashOps.clone(*a));
+  EXPECT_EQ(set->references(), 4u);
+  EXPECT_TRUE(Hash(*a, context).set("new", "field"));
+  EXPECT_EQ(set->references(), 3u);
+  EXPECT_EQ(Hash(*a, context).size(), 4u);
+  EXPECT_EQ(Hash(*copy, context).get("12")->str(), "31");
+  Hash(*b, context).set_expiry("12", 5000);
+  EXPECT_EQ(kHashOps.encoding_name(*b), "listpackex");
+  Hash(*copy, context).set("name", std::string(65, 'x'));
+  EXPECT_EQ(kHashOps.encoding_name(*copy), "hashtable");
+  EXPECT_EQ(set->references(), 1u);
+  limits.hash_max_listpack_entries = 2;
+  EXPECT_EQ(kHashOps.encoding_name(*shared()), "hashtable");
+  EXPECT_EQ(set->references(), 1u);
 }
 
 EncodingLimits limits_of(size_t entries, size_t value) {

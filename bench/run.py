@@ -49,7 +49,8 @@ def measure(peer, row, n):
     if row.before:
         row.before(peer, n)
     before = peer.cpu()
-    rps, p99 = redis_benchmark(peer, n, CLIENTS, row.pipeline, row.args)
+    args = row.stand_in if row.stand_in and peer.name == 'redis' else row.args
+    rps, p99 = redis_benchmark(peer, n, CLIENTS, row.pipeline, args)
     spent = peer.cpu() - before
     return {'total': spent.total / n * 1e6, 'user': spent.user / n * 1e6, 'rps': rps, 'p99': p99}
 
@@ -115,11 +116,12 @@ def throughput(options, selected):
 def held(name, holding, counts):
     """Resident bytes per item at each of the counts, one after the other in one server."""
     peer = Peer(name)
+    items = holding.stand_in if holding.stand_in and name == 'redis' else holding.items
     try:
         peer.settle()
         empty, first, found = peer.rss(), 0, []
         for count in counts:
-            peer.load(holding.items(first, count), holding.lines)
+            peer.load(items(first, count), holding.lines)
             first = count
             time.sleep(0.3)
             peer.settle()

@@ -29,6 +29,7 @@ class Row:
     args: list                # redis-benchmark's own, after -P
     checks: list = field(default_factory=list)
     before: object = None     # (peer, n) -> None, ahead of each round
+    stand_in: list = None     # what Redis is asked instead, where it lacks the command
 
 
 def strings(peer):
@@ -64,12 +65,24 @@ def stream(peer):
     peer.load(entries(0, 100_000), lines=2)
 
 
+ARRAY_AT = 10 ** 12           # redis-benchmark's random numbers begin with zeros, which no index does: a 1 goes before
+ARRAY_ITEMS = 1_000_000
+
+
+def arrays(peer):
+    if peer.name == 'redis':
+        peer.load(grouped('HSET', 'bench:array', [(ARRAY_AT + i, f'item:{i:010}') for i in range(ARRAY_ITEMS)]))
+    else:
+        peer.load(encode('ARSET', 'bench:array', ARRAY_AT + at, *(f'item:{i:010}' for i in range(at, at + 500)))
+                  for at in range(0, ARRAY_ITEMS, 500))
+
+
 def nothing(peer):
     pass
 
 
 GROUPS = {'strings': strings, 'counters': counters, 'lists': lists, 'hashes': hashes, 'zset': zset, 'stream': stream,
-          'fresh': nothing}
+          'arrays': arrays, 'fresh': nothing}
 
 
 def forget(*keys):
@@ -99,6 +112,8 @@ def rows():
     xadd = ['-r', '100', 'XADD', 'mystream', '*', 'temperature', '__rand_int__', 'humidity', '__rand_int__']
     xadd_capped = ['-r', '100', 'XADD', 'mystream', 'MAXLEN', '~', '1000'] + xadd[4:]
     xrange100 = ['XRANGE', 'big', '1700000050000', '+', 'COUNT', '100']
+    at = ['-r', str(ARRAY_ITEMS)]
+    slot = ['bench:array', '1__rand_int__']
     plain = [Check(0.85), Check(1.3, 'user', 'us')]
     wire, tree = [Check(0.55)], [Check(0.40)]
     user = [Check(0.40, 'user')]
@@ -125,6 +140,9 @@ def rows():
         Row('ZRANK', 'zset', 16, zrank, tree), Row('ZRANK', 'zset', 1, zrank, user),
         Row('ZRANGE 10', 'zset', 16, zrange10, tree), Row('ZRANGE 10', 'zset', 1, zrange10, user),
         Row('ZRANGE BYSCORE 10', 'zset', 16, zscore10, tree),
+        Row('ARGET (Redis: HGET)', 'arrays', 16, [*at, 'ARGET', *slot], stand_in=[*at, 'HGET', *slot]),
+        Row('ARSET (Redis: HSET)', 'arrays', 16, [*at, 'ARSET', *slot, 'item:0000000001'],
+            stand_in=[*at, 'HSET', *slot, 'item:0000000001']),
     ]
 
 
@@ -137,11 +155,30 @@ class Holding:
     target: float
     items: object
     lines: int = 1            # of each reply
+    stand_in: object = None   # the same for Redis, where it lacks the command
 
 
 def five_fields(first, last):
     for i in range(first, last):
         yield encode('HSET', f'user:{i:011}', *(x for f in range(5) for x in (f'f{f}', f'v{i % 100000:05}')))
+
+
+PEOPLE = ('name', 'email', 'city', 'age', 'score')
+
+
+def person(i):
+    return f'name-{i:07}', f'{i:07}@example.org', 'Firenze', i % 90, i * 7 % 1000
+
+
+def people(first, last):
+    for i in range(first, last):
+        yield encode('HSET', f'user:{i:011}', *(x for pair in zip(PEOPLE, person(i)) for x in pair))
+
+
+def imported_people(first, last):
+    yield encode('HIMPORT', 'PREPARE', 'people', *PEOPLE)
+    for i in range(first, last):
+        yield encode('HIMPORT', 'SET', f'user:{i:011}', 'people', *person(i))
 
 
 def scores(first, last):
@@ -163,10 +200,15 @@ def holdings():
                 each(lambda i: encode('SET', f'key:{i:012}', f'value:{i:026}', 'EX', 100_000 + i % 7919))),
         Holding('string, integer value', 50, each(lambda i: encode('SET', f'key:{i:012}', 1_000_000 + i))),
         Holding('hash of 5 small fields, per key', 140, five_fields),
+        Holding('hash of 5 fields, imported (Redis: HSET), per key', 140, imported_people, stand_in=people),
+        Holding('the same by HSET', 160, people),
         Holding('one hash, fields of 16 B + 13 B', 52, many('HSET', lambda i: (f'field:{i:010}', f'value:{i:07}'))),
         Holding('one set, members of 17 B', 42, many('SADD', lambda i: (f'member:{i:010}',))),
         Holding('one set, integers', 24, many('SADD', lambda i: (1_000_000 + i,))),
         Holding('one sorted set, members of 17 B', 64, lambda a, b: grouped('ZADD', 'big', scores(a, b))),
         Holding('one list, items of 15 B', 17.5, many('RPUSH', lambda i: (f'item:{i:010}',))),
         Holding('one stream, entries of 2 small fields', 13.5, entries, lines=2),
+        Holding('one array, items of 15 B (Redis: list)', 18.5,
+                many('ARINSERT', lambda i: (f'item:{i:010}',)),
+                stand_in=many('RPUSH', lambda i: (f'item:{i:010}',))),
     ]

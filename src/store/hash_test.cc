@@ -46,8 +46,10 @@ class Twin {
     RdbInput in(out.view());
     Value again = kHashOps.load(type, in, context());
     ASSERT_TRUE(again);
-    for (auto& [name, m] : model_)
-      if (live(name)) ASSERT_EQ(Hash(*again, context()).get(name)->str(), m.value);
+    for (auto& [name, m] : model_) {
+      auto value = live(name) ? Hash(*again, context()).get(name) : std::nullopt;
+      ASSERT_TRUE(!live(name) || value->str() == m.value);
+    }
   }
 
   void step(size_t names) {
@@ -228,7 +230,7 @@ TEST(Hash, AgreesWithModelWhereNamesAreShared) {
       }
     }
   }
-  EXPECT_GT(shared, all / 20);
+  EXPECT_GT(shared, all / 40);
   EXPECT_LT(shared, all);
   EXPECT_EQ(memory::used_bytes(), before);
 }

@@ -22,7 +22,7 @@ PEER = os.environ.get('VITRINE_PEER', 'vitrine')
 
 # Groups whose commands must all be there, but for those that belong to rooms not built yet.
 COMPLETE_GROUPS = {'string', 'list', 'hash', 'set', 'sorted-set', 'stream', 'generic', 'transactions', 'connection',
-                   'bitmap', 'hyperloglog'}
+                   'bitmap', 'hyperloglog', 'geo'}
 NOT_YET = {'wait', 'waitaof'}
 NOT_YET_SUB = {'client|tracking', 'client|caching', 'client|trackinginfo', 'client|getredir', 'client|import-source'}
 MUST_HAVE = {'command', 'config', 'debug', 'flushall', 'flushdb', 'info', 'dbsize', 'latency', 'lolwut', 'memory',

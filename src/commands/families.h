@@ -10,6 +10,8 @@ void add_bitmap_commands(CommandRegistry& registry);
 void add_bitfield_commands(CommandRegistry& registry);
 void add_hyperloglog_commands(CommandRegistry& registry);
 void add_hyperloglog_debug_commands(CommandRegistry& registry);
+void add_geo_commands(CommandRegistry& registry);
+void add_geo_search_commands(CommandRegistry& registry);
 void add_lcs_command(CommandRegistry& registry);
 void add_generic_commands(CommandRegistry& registry);
 void add_expiry_commands(CommandRegistry& registry);

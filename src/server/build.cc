@@ -31,6 +31,8 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_bitfield_commands(registry);
   add_hyperloglog_commands(registry);
   add_hyperloglog_debug_commands(registry);
+  add_geo_commands(registry);
+  add_geo_search_commands(registry);
   add_lcs_command(registry);
   add_set_commands(registry);
   add_set_algebra_commands(registry);

@@ -100,6 +100,11 @@ class Gen:
         # Likewise HyperLogLogs, which no other command may damage.
         self.hll_keys = [b'p%d' % i for i in range(self.keys_per_type)]
         self.hll_elements = self.pick([20, 300, 20000, 10000000])
+        # Likewise geo indexes: their members lie around one place, those of a row of episodes around the date line.
+        self.geo_keys = [b'g%d' % i for i in range(self.keys_per_type)]
+        self.geo_members = self.pick([10, 50, 300])
+        self.geo_spread = self.pick([0.001, 0.1, 1, 10, 30])
+        self.geo_center = self.pick([(0, 0), (13, 40), (180, -20), (-179.9, 35), (self.rng.uniform(-180, 180), 30)])
         self.all_keys = [k for keys in self.keys.values() for k in keys] + [b'missing', b'']
         self.member_pool = self._member_pool()
 

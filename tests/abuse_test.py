@@ -327,6 +327,54 @@ def test_soft_output_limit():
         assert info(admin, 'connected_clients') == 1
 
 
+def test_a_listener_that_never_reads_is_cut_and_nobody_waits():
+    with start(('client-output-buffer-limit', ['pubsub', '8mb', '2mb', '60'])) as s, s.client() as admin:
+        base = s.rss_kb()
+        stuck, good = s.client(), s.client()
+        stuck.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        for listener in (stuck, good):
+            assert listener.call('SUBSCRIBE', 'c') == [b'subscribe', b'c', 1]
+        message, sent = b'm' * 100000, 0
+        while info(admin, 'connected_clients') > 2 and sent < 1000:
+            began = time.monotonic()
+            assert admin.call('PUBLISH', 'c', message) in (1, 2)
+            assert good.reply() == [b'message', b'c', message]
+            assert time.monotonic() - began < 2
+            assert s.rss_kb() - base < 100 * 1024
+            sent += 1
+        assert 80 <= sent < 300, 'the listener was not cut at its limit'
+        assert admin.call('PUBLISH', 'c', 'x') == 1 and good.reply() == [b'message', b'c', b'x']
+        if PEER != 'oracle':
+            assert info(admin, 'client_output_buffer_limit_disconnections') >= 1
+        stuck.close()
+        good.close()
+
+
+def test_listeners_that_come_and_go_in_a_storm(server):
+    with server.client() as admin:
+        for round_ in range(5):
+            listeners = [server.client() for _ in range(200)]
+            for i, listener in enumerate(listeners):
+                listener.send('SUBSCRIBE', 'storm', 'storm%d' % (i % 7))
+                listener.send('PSUBSCRIBE', 'st*')
+            for listener in listeners[:100]:
+                listener.close()
+            for listener in listeners[100:]:
+                for _ in range(3):
+                    listener.reply()
+            deadline = time.monotonic() + 5
+            while admin.call('PUBSUB', 'NUMSUB', 'storm') != [b'storm', 100] and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert admin.call('PUBLISH', 'storm', round_) == 200
+            for listener in listeners[100:]:
+                assert listener.reply() == [b'message', b'storm', b'%d' % round_]
+                assert listener.reply() == [b'pmessage', b'st*', b'storm', b'%d' % round_]
+                listener.close()
+            while admin.call('PUBSUB', 'CHANNELS') and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert admin.call('PUBSUB', 'CHANNELS') == [] and admin.call('PUBSUB', 'NUMPAT') == 0
+
+
 def test_a_slow_reader_gets_everything(server):
     with server.client() as admin:
         admin.call('SET', 'big', b'0123456789' * 100000)

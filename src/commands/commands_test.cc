@@ -138,7 +138,7 @@ TEST_F(Commands, ExpiredKeysAreNeverSeen) {
   pass(1);
   EXPECT_EQ(run({"exists", "k"}), ":0\r\n");
   EXPECT_EQ(run({"get", "k"}), "$-1\r\n");
-  EXPECT_EQ(recorder.events, (std::vector<std::string>{"set k", "expired k"}));
+  EXPECT_EQ(recorder.events, (std::vector<std::string>{"set k", "expire k", "expired k"}));
   keyspace.unobserve(&recorder);
 }
 

@@ -63,7 +63,7 @@ void expireat(Call& c) { expire_generic(c, true, true); }
 void pexpireat(Call& c) { expire_generic(c, false, true); }
 
 void ttl_generic(Call& c, bool seconds, bool absolute) {
-  Entry* entry = c.peek(c.args[1]);
+  Entry* entry = c.look(c.args[1]);
   if (!entry) return c.reply.integer(-2);
   if (!entry->has_expiry()) return c.reply.integer(-1);
   int64_t ms = entry->expire_at_ms() - (absolute ? 0 : c.now_ms);
@@ -89,6 +89,7 @@ void persist(Call& c) {
 
 Entry* object_entry(Call& c) {
   Entry* entry = c.peek(c.args[2]);
+  entry ? c.keyspace.stats().hits++ : c.keyspace.stats().misses++;
   if (!entry) c.reply.null();
   return entry;
 }

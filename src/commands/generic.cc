@@ -24,7 +24,7 @@ void del(Call& c) {
 
 void exists(Call& c) {
   int64_t there = 0;
-  for (Bytes key : c.args.rest()) there += c.peek(key) != nullptr;
+  for (Bytes key : c.args.rest()) there += c.look(key) != nullptr;
   c.reply.integer(there);
 }
 
@@ -35,7 +35,7 @@ void touch(Call& c) {
 }
 
 void type(Call& c) {
-  Entry* entry = c.peek(c.args[1]);
+  Entry* entry = c.look(c.args[1]);
   c.reply.simple(entry ? type_ops(entry->type()).name : Bytes("none"));
 }
 

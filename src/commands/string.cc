@@ -55,16 +55,23 @@ void replay_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms) {
   c.effects.replace({"SET", key, value, "PXAT", std::to_string(expire_at_ms)});
 }
 
+// Stores it, and tells of its deadline.
+void store_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms) {
+  Entry* entry = c.put_string(key, value, "set", expire_at_ms);
+  if (expire_at_ms == kNoExpiry || expire_at_ms == Keyspace::kKeepTtl) return;
+  c.keyspace.announce_also({c.db, key, "expire", EventClass::generic, Type::string, !entry});
+}
+
 void set(Call& c) {
   Bytes key = c.args.bytes(), value = c.args.bytes();
   SetOptions o;
   if (c.args.more() && !read_set_options(c, o)) return;
   if (!o.nx && !o.xx && !o.get && !o.compare) {
-    c.put_string(key, value, "set", o.expire_at_ms);
+    store_set(c, key, value, o.expire_at_ms);
     replay_set(c, key, value, o.expire_at_ms);
     return c.reply.ok();
   }
-  Entry* entry = c.find_for_write(key);
+  Entry* entry = o.get ? c.find(key) : c.find_for_write(key);
   if ((o.get || o.compare) && entry && entry->type() != Type::string) return c.wrong_type();
   bool store = !(o.nx && entry) && !(o.xx && !entry);
   if (o.compare) {
@@ -74,7 +81,7 @@ void set(Call& c) {
   if (o.get) reply_string(c, entry);
   else store ? c.reply.ok() : c.reply.null();
   if (!store) return;
-  c.put_string(key, value, "set", o.expire_at_ms);
+  store_set(c, key, value, o.expire_at_ms);
   replay_set(c, key, value, o.expire_at_ms);
 }
 
@@ -91,7 +98,7 @@ void set_with_ttl(Call& c, bool seconds) {
   int64_t at_ms = c.args.failed() ? 0 : to_moment(c, number, seconds, false);
   Bytes value = c.args.bytes();
   if (!c.args.done()) return;
-  c.put_string(key, value, "set", at_ms);
+  store_set(c, key, value, at_ms);
   replay_set(c, key, value, at_ms);
   c.reply.ok();
 }
@@ -217,7 +224,7 @@ void msetex(Call& c) {
   for (size_t i = 0; (nx || xx) && i < pairs.size(); i += 2)
     if ((c.find_for_write(pairs[i]) != nullptr) != xx) return c.reply.integer(0);
   for (size_t i = 0; i < pairs.size(); i += 2) {
-    c.put_string(pairs[i], pairs[i + 1], "set", expire_at_ms);
+    store_set(c, pairs[i], pairs[i + 1], expire_at_ms);
     replay_set(c, pairs[i], pairs[i + 1], expire_at_ms);
   }
   c.reply.integer(1);
@@ -287,7 +294,7 @@ void setrange(Call& c) {
 
 // ---- counters ----
 
-void add_to(Call& c, Bytes key, int64_t delta, Bytes event) {
+void add_to(Call& c, Bytes key, int64_t delta) {
   bool wrong;
   Entry* entry = c.find_string(key, wrong, true);
   if (wrong) return;
@@ -304,21 +311,21 @@ void add_to(Call& c, Bytes key, int64_t delta, Bytes event) {
     return c.reply.error("ERR increment or decrement would overflow");
   if (entry && entry->encoding() == kStringInt) {
     entry->set_object(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value)));
-    c.announce(key, event, EventClass::string, Type::string);
+    c.announce(key, "incrby", EventClass::string, Type::string);
   } else {
-    c.put(key, Value(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value))), event, EventClass::string,
-          Keyspace::kKeepTtl);
+    c.put(key, Value(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value))), "incrby",
+          EventClass::string, Keyspace::kKeepTtl);
   }
   c.reply.integer(value);
 }
 
-void incr(Call& c) { add_to(c, c.args[1], 1, "incrby"); }
-void decr(Call& c) { add_to(c, c.args[1], -1, "decrby"); }
+void incr(Call& c) { add_to(c, c.args[1], 1); }
+void decr(Call& c) { add_to(c, c.args[1], -1); }
 
 void incrby(Call& c) {
   Bytes key = c.args.bytes();
   int64_t delta = c.args.integer();
-  if (c.args.done()) add_to(c, key, delta, "incrby");
+  if (c.args.done()) add_to(c, key, delta);
 }
 
 void decrby(Call& c) {
@@ -326,7 +333,7 @@ void decrby(Call& c) {
   int64_t delta = c.args.integer();
   if (!c.args.done()) return;
   if (delta == INT64_MIN) return c.reply.error("ERR decrement would overflow");
-  add_to(c, key, -delta, "decrby");
+  add_to(c, key, -delta);
 }
 
 void incrbyfloat(Call& c) {

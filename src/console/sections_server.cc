@@ -82,8 +82,8 @@ void write_clients(InfoText& text, const Sources& s) {
   text.field("client_recent_max_input_buffer", largest_input);
   text.field("client_recent_max_output_buffer", largest_output);
   text.field("blocked_clients", d.waiters().parked());
-  text.idle("tracking_clients");
-  text.idle("pubsub_clients");
+  text.field("tracking_clients", d.tracking().sessions());
+  text.field("pubsub_clients", d.pubsub().sessions());
   text.field("watching_clients", watching);
   text.field("clients_in_timeout_table", d.waiters().with_deadline());
   text.field("total_watched_keys", d.watches().watched_keys());

@@ -80,9 +80,9 @@ void write_stats(InfoText& text, const Sources& s, const Measured& m) {
   const Dispatcher::Stats& d = s.dispatcher.stats();
   write_traffic(text, s, m, c);
   write_eviction_and_expiry(text, s, m);
-  for (const char* name :
-       {"pubsub_channels", "pubsub_patterns", "pubsubshard_channels"})
-    text.idle(name);
+  text.field("pubsub_channels", s.dispatcher.pubsub().count(TopicKind::channel));
+  text.field("pubsub_patterns", s.dispatcher.pubsub().count(TopicKind::pattern));
+  text.field("pubsubshard_channels", s.dispatcher.pubsub().count(TopicKind::shard));
   ForkFigures forks = s.forks();
   text.field("latest_fork_usec", forks.last_us);
   text.field("total_forks", forks.forks);
@@ -90,9 +90,12 @@ void write_stats(InfoText& text, const Sources& s, const Measured& m) {
   for (const char* name :
        {"slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
         "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
-        "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
-        "unexpected_error_replies"})
+        "current_active_defrag_time"})
     text.idle(name);
+  text.field("tracking_total_keys", s.dispatcher.tracking().keys());
+  text.field("tracking_total_items", s.dispatcher.tracking().items());
+  text.field("tracking_total_prefixes", s.dispatcher.tracking().prefixes());
+  text.idle("unexpected_error_replies");
   text.field("total_error_replies", d.total_errors);
   text.idle("dump_payload_sanitizations");
   text.field("total_reads_processed", c.reads);

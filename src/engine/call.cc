@@ -30,7 +30,7 @@ void Call::prefetch(std::span<const Bytes> keys, size_t step) {
 }
 
 Entry* Call::find(Bytes key) {
-  return keyspace.find(db, key, hash_of(key), session.no_touch ? Keyspace::Touch::peek : Keyspace::Touch::read);
+  return keyspace.find(db, key, hash_of(key), session.no_touch ? Keyspace::Touch::look : Keyspace::Touch::read);
 }
 
 Entry* Call::find_string(Bytes key, bool& is_wrong_type, bool for_write) {

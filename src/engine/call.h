@@ -58,7 +58,9 @@ class Call {
 
   // The live entry of a key of any type, or null; counts hit or miss and touches it (unless CLIENT NO-TOUCH).
   Entry* find(Bytes key);
-  // Likewise without counting or touching (TTL, TYPE, OBJECT ...).
+  // Likewise without touching (TTL, TYPE, OBJECT ...).
+  Entry* look(Bytes key) { return keyspace.find(db, key, hash_of(key), Keyspace::Touch::look); }
+  // Likewise without counting or touching.
   Entry* peek(Bytes key) { return keyspace.find(db, key, hash_of(key), Keyspace::Touch::peek); }
   // For a key about to be overwritten or edited: touches, counts nothing.
   Entry* find_for_write(Bytes key) { return keyspace.find(db, key, hash_of(key), Keyspace::Touch::write); }

@@ -13,8 +13,14 @@ namespace vitrine {
 std::string client_flags(const Session& s) {
   std::string flags;
   if (s.monitoring) flags += 'O';
+  if (s.subscriptions) flags += 'P';
   if (s.parked) flags += 'b';
   if (s.transaction.open) flags += 'x';
+  if (s.tracking) {
+    flags += 't';
+    if (s.tracking->broken_redirect) flags += 'R';
+    if (s.tracking->broadcast) flags += 'B';
+  }
   if (s.transaction.touched) flags += 'd';
   if (s.close_after_reply) flags += 'c';
   if (s.doomed) flags += 'A';
@@ -48,9 +54,10 @@ std::string describe_client(const Session& s, int64_t now_ms, size_t) {
     return letters;
   }());
   number("db", s.db);
-  number("sub", 0);
-  number("psub", 0);
-  number("ssub", 0);
+  auto subscribed = [&](TopicKind kind) { return s.subscriptions ? s.subscriptions->count(kind) : size_t{0}; };
+  number("sub", subscribed(TopicKind::channel));
+  number("psub", subscribed(TopicKind::pattern));
+  number("ssub", subscribed(TopicKind::shard));
   number("multi", s.transaction.open ? static_cast<int64_t>(s.transaction.queue.size()) : -1);
   number("watch", s.transaction.watched.size());
   size_t held = peer ? peer->input_bytes() : 0, capacity = peer ? peer->input_capacity() : 0;
@@ -67,7 +74,7 @@ std::string describe_client(const Session& s, int64_t now_ms, size_t) {
   field("events", s.out.empty() ? "r" : "rw");
   field("cmd", s.last_command ? s.last_command->full_name : "NULL");
   field("user", s.user);
-  number("redir", -1);
+  number("redir", s.tracking ? static_cast<int64_t>(s.tracking->redirect) : int64_t{-1});
   number("resp", s.reply.protocol());
   field("lib-name", s.library_name);
   field("lib-ver", s.library_version);

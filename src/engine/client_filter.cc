@@ -92,7 +92,8 @@ bool ClientFilter::matches(const Session& s, const Session& asker, int64_t now_m
   if (!ids_.empty() && !listed(ids_)) return false;
   if (!not_ids_.empty() && listed(not_ids_)) return false;
   std::string address = s.peer ? s.peer->address() : "", local = s.peer ? s.peer->local_address() : "";
-  if (!holds(type_, std::string("normal"), same) || !holds(user_, s.user, same)) return false;
+  std::string type = s.subscriptions ? "pubsub" : "normal";
+  if (!holds(type_, type, same) || !holds(user_, s.user, same)) return false;
   if (!holds(address_, address, same) || !holds(local_address_, local, same)) return false;
   if (!holds(ip_, std::string(host_of(address)), same) || !holds(name_, s.name, same)) return false;
   if (!holds(flags_, client_flags(s), contains_all)) return false;

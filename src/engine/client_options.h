@@ -23,6 +23,7 @@ struct ClientOptions {
   int64_t query_buffer_limit_bytes = int64_t{1} << 30;
   int64_t max_bulk_bytes = int64_t{512} << 20;     // proto-max-bulk-len
   int64_t max_clients_memory = 0;                  // maxmemory-clients: 0 none, > 0 bytes, < 0 per cent of maxmemory
+  int64_t tracking_table_max_keys = 1000000;       // 0: no limit
   std::string password;                            // requirepass, the default user's; empty: none
   AclOptions acl;
 };

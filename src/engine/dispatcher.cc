@@ -15,7 +15,8 @@ namespace vitrine {
 Dispatcher::Dispatcher(Options options, CommandRegistry& registry, Keyspace& keyspace, Sessions& sessions,
                        Waiters& waiters, WatchTable& watches)
     : options_(options), acl_(std::make_unique<Acl>(options.clients.acl, sessions)), registry_(registry),
-      keyspace_(keyspace), sessions_(sessions), waiters_(waiters), watches_(watches) {}
+      keyspace_(keyspace), sessions_(sessions), waiters_(waiters), watches_(watches), pubsub_(options.clients),
+      tracking_(keyspace, sessions, options.clients, session_in_hand_) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -192,20 +193,33 @@ bool Dispatcher::must_hold(Session& session, const Prepared& p) {
   return true;
 }
 
+// Who listens in RESP2 gets messages and nothing else, save for the replies of what steers that.
+bool Dispatcher::refuse_listener(Session& session, const Prepared& p) {
+  if (__builtin_expect(!session.subscriptions, 1) || !session.only_listens()) return false;
+  const std::string& name = p.command->full_name;
+  if (Bytes(name).ends_with("subscribe")) return false;
+  for (Bytes allowed : {"ping", "quit", "reset"})
+    if (name == allowed) return false;
+  return refuse(session, p,
+                "ERR Can't execute '" + name +
+                    "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
+}
+
 // True in the common case, in which no gate would stop the command: asked first, because it is cheap.
 bool Dispatcher::passes_freely(const Session& session, const Prepared& p) const {
   const Command* command = p.command;
   if (!command || !command->subcommands.empty() || command->guarded) return false;
   int given = static_cast<int>(p.argv.size());
   if (command->arity > 0 ? given != command->arity : given < -command->arity) return false;
-  return session.authenticated && !session.restricted && !session.transaction.open && pause_until_ms_ == 0 &&
+  return session.authenticated && !session.restricted && !session.transaction.open && session.plain() &&
+         pause_until_ms_ == 0 &&
          memory::allocated_here() < memory_gate.checkpoint && data_gate.open();
 }
 
 bool Dispatcher::refused(Session& session, const Prepared& p) {
   return refuse_unknown(session, p) || refuse_arity(session, p) || refuse_unauthenticated(session, p) ||
          refuse_protected(session, p) || refuse_no_multi(session, p) || refuse_denied(session, p) ||
-         refuse_for_memory(session, p) || refuse_for_data(session, p);
+         refuse_for_memory(session, p) || refuse_for_data(session, p) || refuse_listener(session, p);
 }
 
 void Dispatcher::note_refusal(Session& session, const Prepared& p) {
@@ -254,10 +268,12 @@ Dispatcher::Outcome Dispatcher::run(Session& session, const Prepared& p) {
   } else if (!queue_in_transaction(session, p)) {
     execute(session, p.command, p.argv, p.hash, p.key, false, nullptr);
     if (waiters_.fed()) serve_waiters();
+    if (session.tracking) Tracking::command_done(session, p.command);
   }
   session.commands++;
   stats_.commands++;
   if (muted) finish_reply(session, before);
+  if (__builtin_expect(session.pushes != nullptr, 0)) send_pushes(session);
   return session.parked ? Outcome::parked : Outcome::done;
 }
 
@@ -267,6 +283,20 @@ void Dispatcher::finish_reply(Session& session, OutputBuffer::Mark before) {
   session.out.truncate(before);
   if (session.reply_mode == ReplyMode::skipping) session.reply_mode = ReplyMode::on;
   else if (session.reply_mode == ReplyMode::skip_next) session.reply_mode = ReplyMode::skipping;
+}
+
+// What comes behind the reply.
+void Dispatcher::send_pushes(Session& session) {
+  session.out.append(*session.pushes);
+  session.pushes.reset();
+  if (session.peer) session.peer->schedule_flush();
+}
+
+void Dispatcher::forget(Session& session) {
+  waiters_.release(session);
+  discard_transaction(session, watches_);
+  pubsub_.forget(session);
+  tracking_.stop(session);
 }
 
 void Dispatcher::run_nested(Session& session, Command* command, std::span<const Bytes> argv) {
@@ -298,6 +328,7 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   if (command->handler) command->handler(call);
   else command->bound(call);
   session.running = was_running;
+  if (__builtin_expect(session.tracking != nullptr, 0)) tracking_.remember(session, *command, argv);
   effects_.end_command(argv, call.changed());
   if (__builtin_expect(!observers_.empty(), 0) && !fed_key)
     for (CallObserver* observer : observers_) observer->on_call(session, *command, argv);
@@ -336,6 +367,7 @@ void Dispatcher::serve_waiters() {
     OutputBuffer::Mark before = muted ? session.out.mark() : OutputBuffer::Mark{};
     if (!refuse_denied(session, p)) execute(session, command, argv, p.hash, p.key, false, &fed);
     if (muted) session.out.truncate(before);
+    if (session.pushes) send_pushes(session);
     if (!session.parked && session.peer) session.peer->resume();
   });
   serving_ = false;

@@ -15,6 +15,8 @@
 #include "engine/client_options.h"
 #include "engine/command.h"
 #include "engine/observe_options.h"
+#include "engine/pubsub.h"
+#include "engine/tracking.h"
 #include "engine/transaction.h"
 #include "engine/waiters.h"
 #include "wire/resp_parser.h"
@@ -128,6 +130,10 @@ class Dispatcher {
   Sessions& sessions() { return sessions_; }
   Waiters& waiters() { return waiters_; }
   WatchTable& watches() { return watches_; }
+  PubSub& pubsub() { return pubsub_; }
+  Tracking& tracking() { return tracking_; }
+  // The session ends: nobody holds it any more.
+  void forget(Session& session);
   const Options& options() const { return options_; }
   Acl& acl() const { return *acl_; }
   // False while sessions begin unauthenticated.
@@ -150,6 +156,7 @@ class Dispatcher {
   bool refuse_no_multi(Session& session, const Prepared& p);
   bool refuse_for_memory(Session& session, const Prepared& p);
   bool refuse_for_data(Session& session, const Prepared& p);
+  bool refuse_listener(Session& session, const Prepared& p);
   bool must_hold(Session& session, const Prepared& p);
   bool queue_in_transaction(Session& session, const Prepared& p);
   bool passes_freely(const Session& session, const Prepared& p) const;
@@ -159,6 +166,7 @@ class Dispatcher {
                const Bytes* fed_key);
   void count_error(Bytes code);
   void finish_reply(Session& session, OutputBuffer::Mark before);
+  void send_pushes(Session& session);
 
   const Options options_;
   const std::unique_ptr<Acl> acl_;
@@ -177,6 +185,8 @@ class Dispatcher {
   uint64_t last_stamp_ = 0;   // when the last command of this batch ended, in ticks; 0: none yet
   std::span<const Bytes> in_hand_;
   const Session* session_in_hand_ = nullptr;
+  PubSub pubsub_;
+  Tracking tracking_;
   uint64_t longest_ticks_ = 0;
   const Command* longest_command_ = nullptr;
 };

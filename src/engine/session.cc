@@ -2,15 +2,24 @@
 
 #include <algorithm>
 
+
+#include "engine/pubsub.h"
+#include "engine/tracking.h"
 #include "store/field_set.h"
 
 namespace vitrine {
+
+Session::Session(SessionId its_id, Peer* its_peer, int64_t now_ms)
+    : id(its_id), peer(its_peer), reply(out), created_ms(now_ms), last_active_ms(now_ms) {}
+Session::~Session() = default;
 
 size_t Session::memory_bytes() const {
   size_t bytes = sizeof *this + out.capacity() + argv_bytes + transaction.queue_bytes + name.capacity();
   for (const WatchedKey& w : transaction.watched) bytes += sizeof w + w.key.capacity();
   if (field_sets)
     for (const auto& [set_name, set] : field_sets->by_name) bytes += sizeof set + set_name.capacity() + set->memory();
+  if (subscriptions) bytes += subscriptions->memory_bytes();
+  if (pushes) bytes += pushes->capacity();
   if (peer) bytes += peer->input_capacity();
   return bytes;
 }

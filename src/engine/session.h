@@ -20,6 +20,8 @@ namespace vitrine {
 struct Command;
 struct FieldSets;
 class AclUser;
+struct Subscriptions;
+struct TrackingState;
 using SessionId = uint64_t;
 
 enum class Origin : uint8_t { client, script, aof, replica };
@@ -67,8 +69,8 @@ struct TransactionState {
 
 class Session {
  public:
-  Session(SessionId its_id, Peer* its_peer, int64_t now_ms)
-      : id(its_id), peer(its_peer), reply(out), created_ms(now_ms), last_active_ms(now_ms) {}
+  Session(SessionId its_id, Peer* its_peer, int64_t now_ms);
+  ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -91,6 +93,9 @@ class Session {
   std::shared_ptr<FieldSets> field_sets;      // HIMPORT PREPARE; null: none
 
   TransactionState transaction;
+  std::unique_ptr<Subscriptions> subscriptions;   // engine/pubsub.h; null: listens to nothing
+  std::unique_ptr<TrackingState> tracking;        // engine/tracking.h; null: CLIENT TRACKING is off
+  std::unique_ptr<std::string> pushes;        // what must come behind the reply of the command that runs
   bool parked = false;                        // waits for a key (engine/waiters.h)
   bool paused = false;                        // waits for CLIENT PAUSE to end
   bool running = false;                       // a command of it is on the stack
@@ -104,6 +109,10 @@ class Session {
   size_t argv_bytes = 0;                      // of the command under way
   int64_t soft_limit_since_ms = 0;            // output over its soft limit since then; 0: it is not
 
+  // Has neither: then what is sent to it are replies only, and nothing follows a command of it.
+  bool plain() const { return !subscriptions && !tracking; }
+  // Listens in RESP2: nothing but messages may come from now on, and few commands may be given.
+  bool only_listens() const { return subscriptions && reply.protocol() == 2; }
   // Ends the session at the end of this turn (now, if it is not running).
   void doom() {
     doomed = true;

@@ -11,6 +11,11 @@ namespace {
 
 void ping(Call& c) {
   if (c.args.size() > 2) return c.reply.error("ERR wrong number of arguments for 'ping' command");
+  if (c.session.only_listens()) {
+    c.reply.array(2);
+    c.reply.bulk("pong");
+    return c.reply.bulk(c.args.size() == 2 ? c.args[1] : Bytes());
+  }
   c.args.size() == 2 ? c.reply.bulk(c.args[1]) : c.reply.raw("+PONG\r\n");
 }
 
@@ -99,7 +104,7 @@ void hello(Call& c, Dispatcher& dispatcher) {
 
 void reset(Call& c, Dispatcher& dispatcher) {
   Session& s = c.session;
-  discard_transaction(s, dispatcher.watches());
+  dispatcher.forget(s);
   s.db = 0;
   s.field_sets.reset();
   s.name.clear();

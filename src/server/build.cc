@@ -64,6 +64,8 @@ void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_session_commands(registry, dispatcher);
   add_client_commands(registry, dispatcher);
   add_transaction_commands(registry, dispatcher);
+  add_pubsub_commands(registry, dispatcher.pubsub());
+  add_tracking_commands(registry, dispatcher.tracking(), dispatcher.sessions());
   add_table_commands(registry);
   add_acl_commands(registry, dispatcher);
 }
@@ -91,7 +93,8 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
       waiters_(keyspace_), watches_(keyspace_, sessions_),
       dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_,
                   waiters_, watches_),
-      snapshots_(loop_, files_, keyspace_, options.persist), migration_(options.persist),
+      notifier_(keyspace_, dispatcher_.pubsub()), snapshots_(loop_, files_, keyspace_, options.persist),
+      migration_(options.persist),
       clients_(loop_, dispatcher_, options.network, options.clients),
       console_({loop_, workers_, keyspace_, evictor_, dispatcher_, settings, options.network, options.clients,
                 options.memory, options.observe, options.config_file,
@@ -140,6 +143,12 @@ void Node::apply_settings() {
     console_.report_crashes(the_log().options.crash_log_enabled);
     return Refusal();
   });
+  auto notify = [this] {
+    notifier_.follow(options_.observe.notify_events);
+    return Refusal();
+  };
+  settings_.find("notify-keyspace-events")->apply(notify);
+  notify();
   apply_memory_settings();
   apply_acl_settings();
   for (const auto& [from, to] : options_.process.renamed_commands) registry_.rename(from, to);

@@ -151,7 +151,8 @@ bool ClientConnection::over_output_limit() {
     size_t most = server_.clients_memory_limit();
     if (most && session_->out.capacity() > most) return server_.evict(*this), true;
   }
-  const OutputBufferLimit& limit = server_.client_options().output_normal;
+  const ClientOptions& options = server_.client_options();
+  const OutputBufferLimit& limit = session_->subscriptions ? options.output_pubsub : options.output_normal;
   if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return false;
   // A first buffer is free, as in Redis: a limit below it does not cut off everybody.
   constexpr size_t kFree = 16 << 10;

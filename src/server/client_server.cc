@@ -202,8 +202,7 @@ void ClientServer::admit(Fd fd, bool unix_socket) {
 }
 
 void ClientServer::session_ending(Session& session) {
-  dispatcher_.waiters().release(session);
-  discard_transaction(session, dispatcher_.watches());
+  dispatcher_.forget(session);
 }
 
 void ClientServer::add_to_flush(ClientConnection& connection) {

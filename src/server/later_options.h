@@ -66,8 +66,6 @@ struct LaterOptions {
   ReplicationOptions replication;
   ClusterOptions cluster;
   TlsOptions tls;
-  // Tracking.
-  int64_t tracking_table_max_keys = 1000000;
   std::vector<std::string> modules;  // the `loadmodule` lines
   // Active defragmentation.
   bool activedefrag = false;

@@ -11,6 +11,7 @@
 #include "console/console.h"
 #include "engine/client_options.h"
 #include "engine/dispatcher.h"
+#include "engine/notifier.h"
 #include "engine/observe_options.h"
 #include "io/event_loop.h"
 #include "io/network_options.h"
@@ -103,6 +104,7 @@ class Node {
   Waiters waiters_;
   WatchTable watches_;
   Dispatcher dispatcher_;
+  Notifier notifier_;
   SystemFiles files_;
   Snapshots snapshots_;
   Migration migration_;

@@ -220,7 +220,6 @@ void register_later_settings(Settings& settings, LaterOptions& o) {
   register_tls(later, o.tls);
   register_defragmentation(later, o);
   register_directives(later, o);
-  later.number("tracking-table-max-keys", &o.tracking_table_max_keys, 0);
   later.number("io-threads", &o.io_threads, 1, 128).immutable();
   later.number("events-per-io-thread", &o.events_per_io_thread, 0).hidden();
   later.number("prefetch-batch-max-size", &o.prefetch_batch_max_size, 0, 128);

@@ -104,6 +104,7 @@ void register_client_settings(Settings& settings, ClientOptions& o) {
   settings.custom("client-output-buffer-limit", output_limits_codec(&o)).multi();
   settings.memory("client-query-buffer-limit", &o.query_buffer_limit_bytes, kLeast, INT64_MAX);
   settings.memory("proto-max-bulk-len", &o.max_bulk_bytes, kLeast, INT64_MAX);
+  settings.integer("tracking-table-max-keys", &o.tracking_table_max_keys, 0, INT64_MAX);
   settings.memory_or_percent("maxmemory-clients", &o.max_clients_memory, -100, INT64_MAX);
   settings.text("requirepass", &o.password).sensitive();
 }
@@ -163,7 +164,7 @@ void register_observe_settings(Settings& settings, ObserveOptions& o) {
   settings.integer("latency-monitor-threshold", &o.latency_monitor_threshold_ms, 0, INT64_MAX);
   settings.boolean("latency-tracking", &o.latency_tracking);
   settings.custom("latency-tracking-info-percentiles", percentiles_codec(&o.latency_percentiles)).multi();
-  settings.custom("notify-keyspace-events", notify_events_codec(&o.notify_events)).not_acting();
+  settings.custom("notify-keyspace-events", notify_events_codec(&o.notify_events));
 }
 
 void register_log_settings(Settings& settings, LogOptions& o) {

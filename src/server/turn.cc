@@ -44,11 +44,14 @@ void Node::turn() {
     meter.lap(TurnPhase::tend);
   }
   // Replies, then the end of those who leave.
+  dispatcher_.tracking().end_turn();
+  dispatcher_.pubsub().end_turn();
   clients_.flush_all();
   meter.lap(TurnPhase::flush);
   // Slices of what has no client waiting for it: behind the replies, so that a command waits for one slice at most.
   if (reclaim_expired()) meter.lap(TurnPhase::expiry);
   relieve_memory();
+  dispatcher_.tracking().end_turn();
   meter.lap(TurnPhase::eviction);
 }
 

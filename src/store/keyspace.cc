@@ -38,9 +38,18 @@ Entry* Keyspace::find(int db, Bytes key, uint64_t hash, Touch how) {
     entry = nullptr;
   }
   if (how == Touch::peek) return entry;
-  if (how == Touch::read) entry ? stats_.hits++ : stats_.misses++;
-  if (entry) touch(entry);
+  if (__builtin_expect(!entry, 0)) {
+    if (how != Touch::write) miss(db, key);
+    return nullptr;
+  }
+  if (how != Touch::write) stats_.hits++;
+  if (how != Touch::look) touch(entry);
   return entry;
+}
+
+void Keyspace::miss(int db, Bytes key) {
+  stats_.misses++;
+  if (miss_observer_) miss_observer_->on_miss(db, key);
 }
 
 // Puts a new entry in the place of `old` (null: the key is new) and settles the access bits.
@@ -48,6 +57,7 @@ Entry* Keyspace::place(int db, Entry* old, Entry* fresh, uint64_t hash) {
   if (!old) {
     fresh->set_access(fresh_access(), options_.lfu);
     database(db).insert(fresh, hash);
+    if (__builtin_expect(created_observer_ != nullptr, 0)) created_observer_->on_created(db, fresh->key());
     return fresh;
   }
   fresh->copy_access(*old);
@@ -222,6 +232,7 @@ size_t Keyspace::flush(int db, bool background) {
     }
   }
   stats_.changes += removed;
+  for (KeyObserver* observer : observers_) observer->on_flushed(db);
   return removed;
 }
 

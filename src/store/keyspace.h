@@ -43,6 +43,10 @@ class KeyObserver {
   virtual void on_change(const Change& change) = 0;
   virtual void on_flush(int db) = 0;                 // every key of `db` is about to go
   virtual void on_swap(int a, int b) = 0;            // SWAPDB has exchanged the two
+  virtual void on_flushed(int /*db*/) {}             // once for each flush, -1 for all
+  // observe_lookups() only: a key that was not there has a value; a key was read that is not there.
+  virtual void on_created(int /*db*/, Bytes /*key*/) {}
+  virtual void on_miss(int /*db*/, Bytes /*key*/) {}
 };
 
 class Keyspace {
@@ -63,7 +67,8 @@ class Keyspace {
     uint64_t freed_in_background = 0;
     double expired_stale_percent = 0;
   };
-  enum class Touch : uint8_t { read, peek, write };   // read: counts hit or miss, moves the access bits; peek: neither
+  // read: counts hit or miss, moves the access bits; look: only the first; write: only the second; peek: neither.
+  enum class Touch : uint8_t { read, look, write, peek };
 
   // `run_in_background` takes an owned piece of work for another thread.
   using Background = std::function<void(std::function<void()>)>;
@@ -111,8 +116,16 @@ class Keyspace {
   void announce(int db, Bytes key, Bytes event, EventClass kind, Type type, bool gone = false) {
     announce({db, key, event, kind, type, gone});
   }
+  // The same change under another name: not counted again.
+  void announce_also(const Change& change) {
+    for (KeyObserver* observer : observers_) observer->on_change(change);
+  }
   void observe(KeyObserver* observer);
   void unobserve(KeyObserver* observer);
+  // Who is told of created keys, and who of misses; null: nobody.
+  void observe_lookups(KeyObserver* created, KeyObserver* missed) {
+    created_observer_ = created, miss_observer_ = missed;
+  }
 
   // Removes every key of the database (-1: of all); returns how many there were.
   size_t flush(int db, bool background);
@@ -147,6 +160,7 @@ class Keyspace {
   void touch(Entry* entry);
 
  private:
+  void miss(int db, Bytes key);
   size_t expire_some_of(Database& database, size_t steps);
   size_t expire_fields_of(Database& database, size_t steps);
   void free_in_background(size_t bytes, std::function<void()> work);
@@ -159,6 +173,8 @@ class Keyspace {
   Stats stats_;
   std::vector<std::unique_ptr<Database>> databases_;
   std::vector<KeyObserver*> observers_;
+  KeyObserver* created_observer_ = nullptr;
+  KeyObserver* miss_observer_ = nullptr;
   Background background_;
   // Shared with the work under way, which may outlive the keyspace.
   std::shared_ptr<std::atomic<size_t>> freeing_bytes_ = std::make_shared<std::atomic<size_t>>(0);

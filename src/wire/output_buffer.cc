@@ -40,17 +40,41 @@ class FirstBlocks {
 
 thread_local FirstBlocks first_blocks;
 
-void release_block(char* data, size_t capacity) {
-  if (capacity == OutputBuffer::kFirstBlockBytes) first_blocks.give(data);
-  else memory::release(data, capacity);
+}  // namespace
+
+SharedText* SharedText::make(size_t least_bytes) {
+  size_t bytes = memory::good_size(least_bytes + sizeof(SharedText));
+  return new (memory::allocate(bytes)) SharedText(static_cast<uint32_t>(bytes - sizeof(SharedText)));
 }
 
-}  // namespace
+void SharedText::release() {
+  if (--references_ == 0) memory::release(this, capacity_ + sizeof(SharedText));
+}
+
+void OutputBuffer::release(const Block& block) {
+  if (block.shared) {
+    held_ -= block.size;
+    block.shared->release();
+    return;
+  }
+  held_ -= block.capacity;
+  if (block.capacity == kFirstBlockBytes) first_blocks.give(block.data);
+  else memory::release(block.data, block.capacity);
+}
+
+void OutputBuffer::add_shared(SharedText& text, char* data, size_t bytes) {
+  seal_tail();
+  if (!blocks_.empty()) sealed_ += blocks_.back().size;
+  blocks_.push_back({data, bytes, 0, &text});
+  text.references_++;
+  held_ += bytes;
+  tail_ = end_ = data + bytes;
+}
 
 void OutputBuffer::add_block(size_t bytes) {
   seal_tail();
   if (!blocks_.empty()) sealed_ += blocks_.back().size;
-  bool first = blocks_.empty() && bytes <= kFirstBlockBytes;
+  bool first = (blocks_.empty() || blocks_.back().shared) && bytes <= kFirstBlockBytes;
   size_t capacity = first ? kFirstBlockBytes : memory::good_size(bytes > kBlockBytes ? bytes : kBlockBytes);
   char* data = first ? first_blocks.take() : static_cast<char*>(memory::allocate(capacity));
   blocks_.push_back({data, 0, capacity});
@@ -66,7 +90,7 @@ void OutputBuffer::open_tail() {
   }
   Block& last = blocks_.back();
   tail_ = last.data + last.size;
-  end_ = last.data + last.capacity;
+  end_ = last.shared ? tail_ : last.data + last.capacity;
 }
 
 void OutputBuffer::insert(Mark at, Bytes b) {
@@ -88,9 +112,9 @@ void OutputBuffer::insert(Mark at, Bytes b) {
 
 void OutputBuffer::truncate(Mark at) {
   CHECK(at.block < blocks_.size());
+  seal_tail();
   while (blocks_.size() > at.block + 1) {
-    held_ -= blocks_.back().capacity;
-    release_block(blocks_.back().data, blocks_.back().capacity);
+    release(blocks_.back());
     blocks_.pop_back();
     sealed_ -= blocks_.back().size;
   }
@@ -121,15 +145,15 @@ void OutputBuffer::consume(size_t bytes) {
   while (done + 1 < blocks_.size() && consumed_ >= blocks_[done].size) {
     consumed_ -= blocks_[done].size;
     sealed_ -= blocks_[done].size;
-    held_ -= blocks_[done].capacity;
-    release_block(blocks_[done].data, blocks_[done].capacity);
+    release(blocks_[done]);
     done++;
   }
   blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<ptrdiff_t>(done));
 }
 
 void OutputBuffer::clear() {
-  for (Block& block : blocks_) release_block(block.data, block.capacity);
+  seal_tail();
+  for (const Block& block : blocks_) release(block);
   blocks_.clear();
   if (blocks_.capacity() > 64) blocks_.shrink_to_fit();
   tail_ = end_ = nullptr;

@@ -3,6 +3,9 @@
 // Appending never moves what was written (a reply of 512 MB is written once); sending consumes from the front. An empty
 // buffer owns no memory, so ten thousand idle clients cost nothing. Blocks of the common size come from malloc's thread
 // cache and go back to it.
+//
+// What many clients are sent alike stands in one SharedText: their buffers hold ranges of it, and the next range grows
+// the one before if it follows it. So a message costs each of them a few instructions, whatever its length.
 #pragma once
 
 #include <sys/uio.h>
@@ -13,6 +16,26 @@
 #include "base/bytes.h"
 
 namespace vitrine {
+
+// Bytes that several output buffers of one thread send. It only grows, and only while there is room: what was written
+// never moves. It lives as long as anybody refers to it; the one who made it does until release().
+class SharedText {
+ public:
+  static SharedText* make(size_t least_bytes);
+  void release();
+
+  // Room for `bytes` more? Null if not.
+  char* reserve(size_t bytes) { return capacity_ - size_ >= bytes ? data() + size_ : nullptr; }
+  void advance(size_t bytes) { size_ += static_cast<uint32_t>(bytes); }
+  size_t size() const { return size_; }
+  char* data() { return reinterpret_cast<char*>(this + 1); }
+
+ private:
+  friend class OutputBuffer;
+  explicit SharedText(uint32_t capacity) : capacity_(capacity) {}
+
+  uint32_t references_ = 1, size_ = 0, capacity_;
+};
 
 class OutputBuffer {
  public:
@@ -38,6 +61,17 @@ class OutputBuffer {
     tail_ = p + b.size();
   }
 
+  // Appends a range of `text`, which stays where it is.
+  void append_shared(SharedText& text, size_t from, size_t bytes) {
+    char* data = text.data() + from;
+    if (tail_ == data && !blocks_.empty() && blocks_.back().shared == &text) {
+      tail_ = end_ = data + bytes;
+      held_ += bytes;
+    } else {
+      add_shared(text, data, bytes);
+    }
+  }
+
   // A place to come back to, for what is only known later (the length of an array).
   struct Mark {
     size_t block = 0;
@@ -50,7 +84,7 @@ class OutputBuffer {
 
   bool empty() const { return pending_before_tail() == 0; }
   size_t pending() const { return pending_before_tail(); }
-  // Bytes of memory held.
+  // Bytes of memory held; what is shared counts in full.
   size_t capacity() const { return held_ + blocks_.capacity() * sizeof(Block); }
   size_t block_count() const { return blocks_.size(); }
 
@@ -67,10 +101,13 @@ class OutputBuffer {
   struct Block {
     char* data;
     size_t size;      // valid for all but the last; the last one's is tail_ - data
-    size_t capacity;
+    size_t capacity;  // of an owned one
+    SharedText* shared = nullptr;
   };
 
   void add_block(size_t bytes);
+  void add_shared(SharedText& text, char* data, size_t bytes);
+  void release(const Block& block);
   void seal_tail() {
     if (!blocks_.empty()) blocks_.back().size = static_cast<size_t>(tail_ - blocks_.back().data);
   }

@@ -81,9 +81,10 @@ TEST(OutputBuffer, BehavesAsAQueueOfBytes) {
     Random random(seed);
     OutputBuffer out;
     std::string model;
+    SharedText* shared = nullptr;   // as a channel keeps it: of one turn, replaced when it is full
     for (int step = 0; step < 200; step++) {
       std::string text(random.below(random.below(10) ? 200 : 40000), static_cast<char>('a' + random.below(26)));
-      switch (random.below(5)) {
+      switch (random.below(7)) {
         case 0:
         case 1:
           out.append(text);
@@ -112,11 +113,24 @@ TEST(OutputBuffer, BehavesAsAQueueOfBytes) {
           ASSERT_TRUE(other.empty());
           break;
         }
+        default: {
+          if (!shared || !shared->reserve(text.size()) || random.below(10) == 0) {
+            if (shared) shared->release();
+            shared = SharedText::make(text.size() + random.below(20000));
+          }
+          std::memcpy(shared->reserve(text.size()), text.data(), text.size());
+          shared->advance(text.size());
+          if (random.below(4) == 0) break;  // a message that goes to others only
+          out.append_shared(*shared, shared->size() - text.size(), text.size());
+          model += text;
+          break;
+        }
       }
       ASSERT_EQ(out.pending(), model.size()) << "seed " << seed << " step " << step;
     }
     ASSERT_EQ(out.text(), model) << "seed " << seed;
     out.consume(model.size());
+    if (shared) shared->release();
     EXPECT_EQ(out.block_count(), 0u);  // an empty buffer holds no memory
   }
 }

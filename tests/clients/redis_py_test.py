@@ -238,3 +238,50 @@ def test_many_connections_at_once(server):
     for t in threads:
         t.join()
     assert r.get('n') == b'4000'
+
+
+def messages(pubsub, count):
+    """The next messages, confirmations left out."""
+    found = []
+    deadline = time.monotonic() + 5
+    while len(found) < count and time.monotonic() < deadline:
+        message = pubsub.get_message(ignore_subscribe_messages=True, timeout=0.1)
+        if message:
+            found.append((message['type'], message['pattern'], message['channel'], message['data']))
+    return found
+
+
+def test_pubsub(r):
+    p = r.pubsub()
+    p.subscribe('news', 'sport')
+    p.psubscribe('n*')
+    deadline = time.monotonic() + 5
+    while r.pubsub_numpat() == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert set(r.pubsub_channels()) == {'news', 'sport'}
+    assert r.pubsub_numsub('news', 'none') == [('news', 1), ('none', 0)]
+    assert r.publish('news', 'ü') == 2 and r.publish('sport', 'goal') == 1 and r.publish('weather', 'rain') == 0
+    assert messages(p, 3) == [('message', None, 'news', 'ü'), ('pmessage', 'n*', 'news', 'ü'),
+                              ('message', None, 'sport', 'goal')]
+    p.unsubscribe()
+    p.punsubscribe()
+    p.close()
+
+
+def test_pubsub_in_a_thread(r):
+    got = []
+    p = r.pubsub(ignore_subscribe_messages=True)
+    p.subscribe(**{'jobs': lambda message: got.append(message['data'])})
+    thread = p.run_in_thread(sleep_time=0.01)
+    deadline = time.monotonic() + 5
+    while r.publish('jobs', '0') == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with r.pipeline(transaction=True) as pipe:
+        for i in range(1, 1000):
+            pipe.publish('jobs', i)
+        assert pipe.execute() == [1] * 999
+    while len(got) < 1000 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    thread.stop()
+    thread.join()
+    assert got == [str(i) for i in range(1000)]

@@ -24,7 +24,7 @@ Replies: OK or any bare word is a status, "text" a bulk string, 12 an integer, 1
 nil, true and false (1 and 0 in RESP2), [a b] an array, {a b} a set in any order, {a: b c: d} a map in any order (flat
 in RESP2), -ERR text an error, = "text" a verbatim string, _ anything at all, 90..100 an integer in that range,
 "text*"~ a bulk string by pattern, ?[a b] an array in any order, ^[[a b] [c d]] pairs (flat in RESP2),
-^{a: b c: d} a map (pairs in RESP2).
+^{a: b c: d} a map (pairs in RESP2), &[a b] a push (an array in RESP2).
 """
 
 import argparse
@@ -116,8 +116,8 @@ def _expectation(text, at):
         at += 1
     if at >= len(text):
         raise BadTranscript(f'a reply is missing: {text}')
-    if text.startswith(('?[', '^[', '^{'), at):
-        kind = 'any-order' if text[at] == '?' else 'pairs' if text[at + 1] == '[' else 'paired-map'
+    if text.startswith(('?[', '^[', '^{', '&['), at):
+        kind = {'?[': 'any-order', '^[': 'pairs', '^{': 'paired-map', '&[': 'push'}[text[at:at + 2]]
         made, at = _expectation(text, at + 1)
         return Expected(kind, made.value), at
     if text[at] == '=':
@@ -234,6 +234,9 @@ def matches_aggregate(e, got, resp3):
             pairs = [Expected('array', list(pair)) for pair in zip(e.value[::2], e.value[1::2])]
             return matches_aggregate(Expected('array', pairs), got, resp3)
         return matches_aggregate(Expected('map', e.value), got, resp3)
+    if e.kind == 'push':
+        return isinstance(got, Push) == resp3 and len(got) == len(e.value) and all(
+            matches(x, y, resp3) for x, y in zip(e.value, got))
     if e.kind == 'pairs':
         wanted = e.value if resp3 else [x for pair in e.value for x in pair.value]
         e = Expected('array', wanted)
@@ -278,6 +281,8 @@ def shown(value, top=True):
     if isinstance(value, Map):
         return '{' + ' '.join(f'{shown(k)}: {shown(v, False)}' for k, v in value) + '}'
     body = ' '.join(shown(v, False) for v in value)
+    if isinstance(value, Push):
+        return '&[' + body + ']'
     if top and value and all(isinstance(v, list) and len(v) == 2 and isinstance(v[0], bytes) for v in value):
         return '^[' + body + ']'
     return '{' + body + '}' if isinstance(value, SetReply) else '[' + body + ']'

@@ -164,3 +164,22 @@ test('a long pipeline', async () => {
   assert.equal(replies.length, 40000);
   assert.equal(replies[39999][1], 'v19999');
 });
+
+test('pub/sub: channels, patterns, binary messages', async () => {
+  const listener = redis.duplicate();
+  const got = [];
+  listener.on('message', (channel, message) => got.push([channel, message]));
+  listener.on('pmessage', (pattern, channel, message) => got.push([pattern, channel, message]));
+  assert.equal(await listener.subscribe('chat', 'other'), 2);
+  assert.equal(await listener.psubscribe('ch?t'), 3);
+  assert.equal(await redis.publish('chat', 'grüß'), 2);
+  await Promise.all(Array.from({ length: 300 }, (_, i) => redis.publish('other', `${i}`)));
+  while (got.length < 302) await sleep(5);
+  assert.deepEqual(got[0], ['chat', 'grüß']);
+  assert.deepEqual(got[1], ['ch?t', 'chat', 'grüß']);
+  assert.deepEqual(got.slice(2).map(([, m]) => m), Array.from({ length: 300 }, (_, i) => `${i}`));
+  await listener.unsubscribe();
+  await listener.punsubscribe();
+  assert.equal(await listener.get('chat'), null);
+  listener.disconnect();
+});

@@ -1,0 +1,41 @@
+#include "engine/notifier.h"
+
+#include <string>
+
+#include "engine/observe_options.h"
+#include "engine/pubsub.h"
+
+namespace vitrine {
+
+namespace {
+constexpr uint32_t bit(EventClass kind) { return 1u << static_cast<int>(kind); }
+}  // namespace
+
+void Notifier::follow(uint32_t events) {
+  constexpr uint32_t kChannels = kNotifyKeyspace | kNotifyKeyevent;
+  events_ = events & kChannels ? events : 0;
+  bool wanted = events_ & ~(kChannels | kNotifyMiss | bit(EventClass::created));
+  if (wanted != observing_) wanted ? keyspace_.observe(this) : keyspace_.unobserve(this);
+  observing_ = wanted;
+  keyspace_.observe_lookups(events_ & bit(EventClass::created) ? this : nullptr,
+                            events_ & kNotifyMiss ? this : nullptr);
+}
+
+void Notifier::on_change(const Change& change) {
+  if (events_ & bit(change.kind)) publish(change.db, change.event, change.key);
+}
+
+void Notifier::on_created(int db, Bytes key) { publish(db, "new", key); }
+void Notifier::on_miss(int db, Bytes key) { publish(db, "keymiss", key); }
+
+void Notifier::publish(int db, Bytes event, Bytes key) {
+  if (!pubsub_.anybody_listens()) return;
+  auto channel = [db](const char* kind, Bytes of) {
+    std::string name = kind + std::to_string(db) + "__:";
+    return name += of;
+  };
+  if (events_ & kNotifyKeyspace) pubsub_.publish(channel("__keyspace@", key), event);
+  if (events_ & kNotifyKeyevent) pubsub_.publish(channel("__keyevent@", event), key);
+}
+
+}  // namespace vitrine

@@ -7,6 +7,7 @@
 #include "base/glob.h"
 #include "base/hash.h"
 #include "base/prefetch.h"
+#include "engine/acl_user.h"
 #include "engine/client_options.h"
 #include "engine/session.h"
 
@@ -84,6 +85,16 @@ std::vector<std::string> PubSub::names(const Session& session, TopicKind kind) {
   if (!session.subscriptions) return names;
   for (const auto& [topic, place] : session.subscriptions->of[static_cast<size_t>(kind)]) names.push_back(topic->name);
   return names;
+}
+
+bool PubSub::may_go_on(const Session& session) {
+  if (!session.subscriptions || !session.acl_user) return true;
+  for (size_t kind = 0; kind < kTopicKinds; kind++) {
+    bool is_pattern = static_cast<TopicKind>(kind) == TopicKind::pattern;
+    for (const auto& [topic, place] : session.subscriptions->of[kind])
+      if (!session.acl_user->may_use_channel(topic->name, is_pattern)) return false;
+  }
+  return true;
 }
 
 size_t PubSub::listeners(TopicKind kind, Bytes name) const {

@@ -63,6 +63,8 @@ class PubSub {
   bool unsubscribe(Session& session, TopicKind kind, Bytes name);
   // The names of all that the session listens to.
   static std::vector<std::string> names(const Session& session, TopicKind kind);
+  // False when it listens to what its user may not.
+  static bool may_go_on(const Session& session);
   // The session ends, or starts anew: it listens to nothing.
   void forget(Session& session);
 

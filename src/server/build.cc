@@ -156,6 +156,7 @@ void Node::apply_settings() {
 
 void Node::apply_acl_settings() {
   Acl& acl = dispatcher_.acl();
+  acl.may_go_on_listening = PubSub::may_go_on;
   auto password = [this, &acl] {
     acl.set_default_password(options_.clients.password);
     return Refusal();

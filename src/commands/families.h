@@ -6,6 +6,8 @@ namespace vitrine {
 class CommandRegistry;
 
 void add_string_commands(CommandRegistry& registry);
+void add_string_condition_commands(CommandRegistry& registry);
+void add_increx_command(CommandRegistry& registry);
 void add_bitmap_commands(CommandRegistry& registry);
 void add_bitfield_commands(CommandRegistry& registry);
 void add_hyperloglog_commands(CommandRegistry& registry);

@@ -77,6 +77,98 @@ void brpoplpush(Call& c) {
   if (c.changed()) c.effects.replace({"RPOPLPUSH", m.from, m.to});
 }
 
+// ---- several at once ----
+
+// What LMOVEM and BLMOVEM have in common.
+struct MoveMany {
+  Move m;
+  size_t count = 1;
+  bool exactly = false;      // nothing is moved if there are fewer
+  bool one_by_one = false;
+
+  void read_lists(Args& args) {
+    m.from = args.bytes(), m.to = args.bytes();
+    m.from_end = take_end(args), m.to_end = take_end(args);
+  }
+  // [COUNT count | EXACTLY count, OBO | BULK]
+  void read_how_many(Args& args) {
+    constexpr Bytes kNoCount = "ERR count should be greater than 0";
+    if (!args.more()) return;
+    exactly = args.accept("EXACTLY", 2);
+    if (!exactly && !args.accept("COUNT", 2)) args.fail();
+    count = static_cast<size_t>(args.integer(1, INT64_MAX, kNoCount, kNoCount));
+    one_by_one = args.accept("OBO");
+    if (!one_by_one && !args.accept("BULK")) args.fail();
+  }
+
+  // One by one, what comes from an end to the same end is turned round.
+  bool reverses() const { return one_by_one && m.from_end == m.to_end; }
+  // Calls visit(item) for n items of `list`, in the order in which they will stand, or against it.
+  template <class Visit>
+  void for_each(const List& list, size_t n, bool along, Visit visit) const {
+    size_t first = m.from_end == End::left ? 0 : list.size() - n;
+    if (along != reverses()) list.for_each(first, n, visit);
+    else list.for_each_backwards(first + n - 1, n, visit);
+  }
+  void push_all(List& target, const List& source, size_t n) const {
+    char scratch[24];
+    for_each(source, n, m.to_end == End::right,
+             [&](const PackedValue& v) { target.push(m.to_end, v.bytes(scratch)); });
+  }
+  void turn(Call& c, List& list, size_t n) const {
+    std::vector<std::string> items;
+    items.reserve(n);
+    for_each(list, n, m.to_end == End::right, [&](const PackedValue& v) { items.push_back(v.str()); });
+    list.pop(m.from_end, n);
+    for (const std::string& item : items) list.push(m.to_end, item);
+    c.announce(m.to, push_event(m.to_end), EventClass::list, Type::list);
+  }
+
+  // False when there is nothing, or not enough, to move (and nothing was replied).
+  bool run(Call& c) const {
+    auto source = c.edit<List>(m.from, pop_event(m.from_end), Missing::skip);
+    if (!source) return !source.missing();
+    if (exactly && source->size() < count) return false;
+    size_t n = std::min(count, source->size());
+    auto reply = [&] {
+      c.reply.array(static_cast<int64_t>(n));
+      for_each(*source, n, true, [&](const PackedValue& v) { reply_item(c, v); });
+    };
+    if (m.from == m.to) {
+      reply();
+      if (m.from_end != m.to_end || (reverses() && n > 1)) turn(c, *source, n);
+      return true;
+    }
+    auto target = c.edit<List>(m.to, push_event(m.to_end));
+    if (!target) return true;
+    reply();
+    push_all(*target, *source, n);
+    source->pop(m.from_end, n);
+    return true;
+  }
+};
+
+void lmovem(Call& c) {
+  MoveMany move;
+  move.read_lists(c.args);
+  move.read_how_many(c.args);
+  if (!c.args.done() || move.run(c)) return;
+  move.exactly ? c.reply.null_array() : c.reply.array(0);
+}
+
+void blmovem(Call& c) {
+  MoveMany move;
+  move.read_lists(c.args);
+  int64_t deadline_ms = c.take_deadline();
+  move.read_how_many(c.args);
+  if (!c.args.done()) return;
+  if (!move.run(c)) return c.park({{move.m.from}, Type::list, deadline_ms, TimeoutReply::null_array});
+  if (c.changed() && c.effects.wanted())
+    c.effects.replace({"LMOVEM", move.m.from, move.m.to, end_name(move.m.from_end), end_name(move.m.to_end),
+                       move.exactly ? "EXACTLY" : "COUNT", std::to_string(move.count),
+                       move.one_by_one ? "OBO" : "BULK"});
+}
+
 // ---- from the first of several lists that holds something ----
 
 // Calls pop(Edit<List>&, key) for it. False when there is none (and nothing was replied).
@@ -158,6 +250,7 @@ void blmpop(Call& c) {
 constexpr CommandRow kRows[] = {
     {"lmove", lmove},   {"rpoplpush", rpoplpush}, {"lmpop", lmpop},   {"blpop", blpop},
     {"brpop", brpop},   {"blmove", blmove},       {"brpoplpush", brpoplpush}, {"blmpop", blmpop},
+    {"lmovem", lmovem}, {"blmovem", blmovem},
 };
 
 }  // namespace

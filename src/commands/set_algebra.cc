@@ -1,8 +1,10 @@
 // Sets: intersection, union, difference, and storing them.
 #include <algorithm>
+#include <memory>
 
 #include "base/numbers.h"
 #include "commands/families.h"
+#include "ds/hyperloglog.h"
 #include "engine/call.h"
 #include "engine/command.h"
 #include "store/set.h"
@@ -137,29 +139,109 @@ void sinterstore(Call& c) { storing(c, Operation::inter, "sinterstore"); }
 void sunionstore(Call& c) { storing(c, Operation::unite, "sunionstore"); }
 void sdiffstore(Call& c) { storing(c, Operation::subtract, "sdiffstore"); }
 
-void sintercard(Call& c) {
-  constexpr Bytes kBadCount = "ERR numkeys should be greater than 0", kNegative = "ERR LIMIT can't be negative";
-  int64_t count = c.args.integer(1, INT64_MAX, kBadCount, kBadCount);
-  if (!c.args.failed() && static_cast<size_t>(count) > c.args.left())
-    c.args.fail("ERR Number of keys can't be greater than number of args");
-  auto keys = c.args.take(static_cast<size_t>(count));
-  int64_t limit = 0;
-  while (c.args.more()) {
-    if (c.args.accept("LIMIT", 1)) limit = c.args.integer(0, INT64_MAX, kNegative, kNegative);
-    else c.args.fail();
-  }
-  if (!c.args.done()) return;
+// ---- how many members the result would have ----
+
+// numkeys key [key ...] [APPROX] [LIMIT limit]
+struct CountQuery {
   Operands sets;
-  if (!sets.open(c, keys)) return;
+  int64_t limit = 0;      // 0: none
+  bool approximate = false;
+
+  // False when an error has been replied.
+  bool open(Call& c, bool may_approximate = false) {
+    constexpr Bytes kBadCount = "ERR numkeys should be greater than 0", kNegative = "ERR LIMIT can't be negative";
+    int64_t count = c.args.integer(1, INT64_MAX, kBadCount, kBadCount);
+    if (!c.args.failed() && static_cast<size_t>(count) > c.args.left())
+      c.args.fail("ERR Number of keys can't be greater than number of args");
+    auto keys = c.args.take(static_cast<size_t>(count));
+    while (c.args.more()) {
+      if (c.args.accept("LIMIT", 1)) limit = c.args.integer(0, INT64_MAX, kNegative, kNegative);
+      else if (may_approximate && c.args.accept("APPROX")) approximate = true;
+      else c.args.fail();
+    }
+    return c.args.done() && sets.open(c, keys);
+  }
+  int64_t limited(int64_t count) const { return limit ? std::min(count, limit) : count; }
+};
+
+void sintercard(Call& c) {
+  CountQuery query;
+  if (!query.open(c)) return;
   int64_t found = 0;
-  intersect(sets, [&](const PackedValue&) { return ++found != limit; });
+  intersect(query.sets, [&](const PackedValue&) { return ++found != query.limit; });
   c.reply.integer(found);
+}
+
+void sdiffcard(Call& c) {
+  CountQuery query;
+  if (!query.open(c)) return;
+  const Operands& sets = query.sets;
+  int64_t found = 0;
+  if (sets.present(0)) sets[0].for_each([&](const PackedValue& v) -> bool {
+    PackedItem item = PackedItem::of(v);
+    for (size_t i = 1; i < sets.count(); i++)
+      if (sets.present(i) && sets[i].contains(item)) return true;
+    return ++found != query.limit;
+  });
+  c.reply.integer(found);
+}
+
+// Of few sets: all of the largest, then what of the others is in none before. Nothing is copied.
+int64_t count_union_in_place(const CountQuery& query) {
+  const Operands& sets = query.sets;
+  std::vector<size_t> order;
+  for (size_t i = 0; i < sets.count(); i++)
+    if (sets.present(i)) order.push_back(i);
+  if (order.empty()) return 0;
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return sets.size(a) > sets.size(b); });
+  int64_t found = query.limited(static_cast<int64_t>(sets.size(order[0])));
+  for (size_t n = 1; n < order.size() && (!query.limit || found < query.limit); n++)
+    sets[order[n]].for_each([&](const PackedValue& v) -> bool {
+      PackedItem item = PackedItem::of(v);
+      for (size_t before = 0; before < n; before++)
+        if (sets[order[before]].contains(item)) return true;
+      return ++found != query.limit;
+    });
+  return found;
+}
+
+int64_t count_union_in_a_copy(Call& c, const CountQuery& query) {
+  Result result(c);
+  size_t limit = query.limit ? static_cast<size_t>(query.limit) : SIZE_MAX;
+  for (size_t i = 0; i < query.sets.count() && result.set().size() < limit; i++)
+    if (query.sets.present(i)) query.sets[i].for_each([&](const PackedValue& v) {
+      result.add(v);
+      return result.set().size() < limit;
+    });
+  return static_cast<int64_t>(result.set().size());
+}
+
+int64_t estimate_union(const CountQuery& query) {
+  auto registers = std::make_unique<hll::Registers>();
+  registers->clear();
+  char scratch[24];
+  for (size_t i = 0; i < query.sets.count(); i++)
+    if (query.sets.present(i)) query.sets[i].for_each([&](const PackedValue& v) {
+      hll::Mark mark = hll::mark_of(v.bytes(scratch));
+      uint8_t& rank = registers->ranks[mark.index];
+      rank = std::max(rank, mark.rank);
+    });
+  return query.limited(static_cast<int64_t>(hll::estimate(hll::histogram(*registers))));
+}
+
+void sunioncard(Call& c) {
+  constexpr size_t kFew = 4;
+  CountQuery query;
+  if (!query.open(c, true)) return;
+  if (query.approximate) c.reply.integer(estimate_union(query));
+  else if (query.sets.count() <= kFew) c.reply.integer(count_union_in_place(query));
+  else c.reply.integer(count_union_in_a_copy(c, query));
 }
 
 constexpr CommandRow kRows[] = {
     {"sinter", sinter},           {"sunion", sunion},           {"sdiff", sdiff},
     {"sinterstore", sinterstore}, {"sunionstore", sunionstore}, {"sdiffstore", sdiffstore},
-    {"sintercard", sintercard},
+    {"sintercard", sintercard},   {"sdiffcard", sdiffcard},     {"sunioncard", sunioncard},
 };
 
 }  // namespace

@@ -65,7 +65,7 @@ std::vector<const Operand*> by_size(const Operands& operands) {
   return order;
 }
 
-enum class Aggregate : uint8_t { sum, min, max };
+enum class Aggregate : uint8_t { sum, min, max, count };
 
 // `b` may be NaN (0 times inf): no minimum or maximum, and a sum of 0, as Redis has it for intersections.
 double combine(Aggregate how, double a, double b) {
@@ -75,8 +75,13 @@ double combine(Aggregate how, double a, double b) {
   return std::isnan(sum) ? 0 : sum;  // also of inf and -inf
 }
 
-double weighted(double weight, double score) {
-  double product = weight * score;
+// What a member brings along from one operand. COUNT takes the weight whatever the score is.
+double contribution(Aggregate how, const Operand& operand, double score) {
+  return how == Aggregate::count ? operand.weight : operand.weight * score;
+}
+
+double weighted(Aggregate how, const Operand& operand, double score) {
+  double product = contribution(how, operand, score);
   return std::isnan(product) ? 0 : product;  // 0 times inf
 }
 
@@ -147,7 +152,7 @@ class Result {
 void unite(const Operands& operands, Aggregate how, Result& result) {
   for (const Operand* o : by_size(operands))
     o->for_each([&](const PackedValue& member, double score) {
-      return result.merge(member, weighted(o->weight, score), how), true;
+      return result.merge(member, weighted(how, *o, score), how), true;
     });
 }
 
@@ -158,11 +163,11 @@ void intersect(const Operands& operands, Aggregate how, Visit visit) {
   order[0]->for_each([&](const PackedValue& member, double score) {
     char scratch[24];
     Bytes text = member.bytes(scratch);
-    double total = weighted(order[0]->weight, score);
+    double total = weighted(how, *order[0], score);
     for (size_t i = 1; i < order.size(); i++) {
       auto other = order[i]->score(text);
       if (!other) return true;
-      total = combine(how, total, order[i]->weight * *other);
+      total = combine(how, total, contribution(how, *order[i], *other));
     }
     return visit(member, total);
   });
@@ -222,6 +227,7 @@ struct Query {
     if (args.accept("SUM")) aggregate = Aggregate::sum;
     else if (args.accept("MIN")) aggregate = Aggregate::min;
     else if (args.accept("MAX")) aggregate = Aggregate::max;
+    else if (args.accept("COUNT")) aggregate = Aggregate::count;
     else args.fail();
   }
 };

@@ -4,6 +4,7 @@
 #include "base/numbers.h"
 #include "commands/expiry_args.h"
 #include "commands/families.h"
+#include "commands/string_condition.h"
 #include "commands/string_edit.h"
 #include "engine/command.h"
 #include "store/string.h"
@@ -30,29 +31,21 @@ void get(Call& c) {
 struct SetOptions {
   int64_t expire_at_ms = kNoExpiry;
   bool nx = false, xx = false, get = false;
-  bool compare = false;      // IFEQ
-  Bytes expected;
+  StringCondition condition;
 };
 
 bool read_set_options(Call& c, SetOptions& o) {
   ExpiryChoice expiry;
   while (c.args.more()) {
     if (expiry.accept(c, ExpiryChoice::keepttl)) continue;
-    if (!o.xx && !o.compare && c.args.accept("NX")) o.nx = true;
-    else if (!o.nx && !o.compare && c.args.accept("XX")) o.xx = true;
+    bool compared = o.condition.given();
+    if (!o.xx && !compared && c.args.accept("NX")) o.nx = true;
+    else if (!o.nx && !compared && c.args.accept("XX")) o.xx = true;
     else if (c.args.accept("GET")) o.get = true;
-    else if (!o.nx && !o.xx && !o.compare && c.args.accept("IFEQ", 1)) o.compare = true, o.expected = c.args.bytes();
-    else c.args.fail();
+    else if (o.nx || o.xx || compared || !o.condition.accept(c.args)) c.args.fail();
   }
   if (!c.args.failed()) o.expire_at_ms = expiry.resolve(c);
   return c.args.done();
-}
-
-void replay_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms) {
-  if (!c.effects.wanted()) return;
-  if (expire_at_ms == kNoExpiry) return c.effects.replace({"SET", key, value});
-  if (expire_at_ms == Keyspace::kKeepTtl) return c.effects.replace({"SET", key, value, "KEEPTTL"});
-  c.effects.replace({"SET", key, value, "PXAT", std::to_string(expire_at_ms)});
 }
 
 // Stores it, and tells of its deadline.
@@ -66,18 +59,15 @@ void set(Call& c) {
   Bytes key = c.args.bytes(), value = c.args.bytes();
   SetOptions o;
   if (c.args.more() && !read_set_options(c, o)) return;
-  if (!o.nx && !o.xx && !o.get && !o.compare) {
+  bool compare = o.condition.given();
+  if (!o.nx && !o.xx && !o.get && !compare) {
     store_set(c, key, value, o.expire_at_ms);
     replay_set(c, key, value, o.expire_at_ms);
     return c.reply.ok();
   }
   Entry* entry = o.get ? c.find(key) : c.find_for_write(key);
-  if ((o.get || o.compare) && entry && entry->type() != Type::string) return c.wrong_type();
-  bool store = !(o.nx && entry) && !(o.xx && !entry);
-  if (o.compare) {
-    char scratch[24];
-    store = entry && string_bytes(*entry, scratch) == o.expected;
-  }
+  if ((o.get || compare) && entry && entry->type() != Type::string) return c.wrong_type();
+  bool store = compare ? o.condition.holds(entry) : !(o.nx && entry) && !(o.xx && !entry);
   if (o.get) reply_string(c, entry);
   else store ? c.reply.ok() : c.reply.null();
   if (!store) return;
@@ -123,17 +113,6 @@ void getdel(Call& c) {
   if (!entry) return;
   c.remove(c.args[1]);
   c.effects.replace({"DEL", c.args[1]});
-}
-
-void delifeq(Call& c) {
-  bool wrong;
-  Entry* entry = c.find_string(c.args[1], wrong, true);
-  if (wrong) return;
-  char scratch[24];
-  if (!entry || string_bytes(*entry, scratch) != c.args[2]) return c.reply.integer(0);
-  c.remove(c.args[1]);
-  c.effects.replace({"DEL", c.args[1]});
-  c.reply.integer(1);
 }
 
 void getex(Call& c) {
@@ -355,11 +334,11 @@ void incrbyfloat(Call& c) {
 
 constexpr CommandRow kRows[] = {
     {"get", get},           {"set", set},           {"setnx", setnx},       {"setex", setex},
-    {"psetex", psetex},     {"getset", getset},     {"getdel", getdel},     {"delifeq", delifeq},
-    {"getex", getex},       {"mget", mget},         {"mset", mset},         {"msetnx", msetnx},
-    {"msetex", msetex},     {"strlen", strlen},     {"getrange", getrange}, {"substr", getrange},
-    {"append", append},     {"setrange", setrange}, {"incr", incr},         {"decr", decr},
-    {"incrby", incrby},     {"decrby", decrby},     {"incrbyfloat", incrbyfloat},
+    {"psetex", psetex},     {"getset", getset},     {"getdel", getdel},     {"getex", getex},
+    {"mget", mget},         {"mset", mset},         {"msetnx", msetnx},     {"msetex", msetex},
+    {"strlen", strlen},     {"getrange", getrange}, {"substr", getrange},   {"append", append},
+    {"setrange", setrange}, {"incr", incr},         {"decr", decr},         {"incrby", incrby},
+    {"decrby", decrby},     {"incrbyfloat", incrbyfloat},
 };
 
 }  // namespace

@@ -27,6 +27,8 @@ std::string quote_words(Bytes line) {
 
 void add_all_commands(CommandRegistry& registry, Dispatcher& dispatcher) {
   add_string_commands(registry);
+  add_string_condition_commands(registry);
+  add_increx_command(registry);
   add_bitmap_commands(registry);
   add_bitfield_commands(registry);
   add_hyperloglog_commands(registry);

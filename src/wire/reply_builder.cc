@@ -82,6 +82,11 @@ void ReplyBuilder::real(double d) {
   line(',', {text, length});
 }
 
+void ReplyBuilder::real_digits(Bytes digits) {
+  if (protocol_ == 3) line(',', digits);
+  else bulk(digits);
+}
+
 void ReplyBuilder::bulk_real(double d) {
   char text[40];
   bulk({text, static_cast<size_t>(format_double(text, d))});

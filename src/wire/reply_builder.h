@@ -29,6 +29,8 @@ class ReplyBuilder {
   void bulk_integer(int64_t n);
   // RESP3 `,1.5`; RESP2 a bulk string. Shortest form that reads back.
   void real(double d);
+  // Likewise, of more digits than a double has.
+  void real_digits(Bytes digits);
   // As a bulk string in both versions.
   void bulk_real(double d);
   void boolean(bool b);         // RESP2: 1 or 0

@@ -305,8 +305,8 @@ def test_many_keys_due_at_once_keep_nobody_waiting(server, client, request):
 
 # ---- maxmemory --------------------------------------------------------------------------------------------------
 
-POLICIES = ('allkeys-lru', 'allkeys-lfu', 'allkeys-random', 'volatile-lru', 'volatile-lfu', 'volatile-ttl',
-            'volatile-random')
+POLICIES = ('allkeys-lru', 'allkeys-lfu', 'allkeys-lrm', 'allkeys-random', 'volatile-lru', 'volatile-lfu',
+            'volatile-lrm', 'volatile-ttl', 'volatile-random')
 BUFFERS = 64 << 10                     # of the commands in hand, and of INFO itself
 
 
@@ -367,7 +367,7 @@ def test_memory_stays_within_the_limit(server, client, policy):
     assert settled(client, 'used_memory', lambda used: used <= limit - 6 * MIB + BUFFERS) <= limit - 6 * MIB + BUFFERS
 
 
-@pytest.mark.parametrize('policy', ['volatile-lru', 'volatile-ttl', 'volatile-random', 'volatile-lfu'])
+@pytest.mark.parametrize('policy', ['volatile-lru', 'volatile-lrm', 'volatile-ttl', 'volatile-random', 'volatile-lfu'])
 def test_volatile_policies_spare_keys_without_a_time(client, policy):
     limit = number(client, 'used_memory') + 4 * MIB
     client.ok('CONFIG', 'SET', 'maxmemory', limit, 'maxmemory-policy', policy)

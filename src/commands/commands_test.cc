@@ -35,6 +35,10 @@ class Commands : public testing::Test {
 
   Commands() {
     add_string_commands(registry);
+    add_string_condition_commands(registry);
+    add_increx_command(registry);
+    add_list_commands(registry);
+    add_list_waiting_commands(registry);
     add_generic_commands(registry);
     add_expiry_commands(registry);
     add_set_commands(registry);
@@ -168,6 +172,63 @@ TEST_F(Commands, SayWhatMustBeReplayed) {
   run({"exec"});
   EXPECT_EQ(sink.units, (std::vector<std::string>{"SET k v PXAT 1700000010000", "SET f 1.5 KEEPTTL", "sadd s only",
                                                   "SREM s only", "SET a 1; DEL a"}));
+}
+
+TEST_F(Commands, SayWhatMustBeReplayedOfCountersAndConditions) {
+  Sink sink;
+  Recorder recorder;
+  dispatcher.effects().attach(&sink);
+  keyspace.observe(&recorder);
+  run({"increx", "n", "byint", "5", "ex", "10"});
+  run({"increx", "n", "ubound", "5"});
+  run({"increx", "n", "ex", "99", "enx"});
+  run({"increx", "n", "byfloat", "0.5", "persist"});
+  run({"increx", "n", "byfloat", "1", "pxat", "1"});
+  run({"set", "k", "v", "ifne", "v"});
+  run({"set", "k", "w", "ifne", "v"});
+  run({"delex", "k", "ifne", "v"});
+  run({"delex", "k", "ifeq", "v"});
+  EXPECT_EQ(sink.units, (std::vector<std::string>{"SET n 5 PXAT 1700000010000", "SET n 6 KEEPTTL", "SET n 6.5",
+                                                  "SET n 7.5 PXAT 1", "SET k v", "DEL k"}));
+  EXPECT_EQ(recorder.events, (std::vector<std::string>{"incrby n", "expire n", "incrby n", "incrbyfloat n", "persist n",
+                                                       "incrbyfloat n", "set k", "del k"}));
+  keyspace.unobserve(&recorder);
+}
+
+TEST_F(Commands, SayWhatMustBeReplayedOfMovedItems) {
+  Sink sink;
+  Recorder recorder;
+  dispatcher.effects().attach(&sink);
+  Session& other = open();
+  run(other, {"blmovem", "a", "b", "left", "right", "0", "exactly", "2", "obo"});
+  run({"rpush", "a", "1"});
+  EXPECT_EQ(take(other), "");
+  keyspace.observe(&recorder);
+  run({"rpush", "a", "2", "3"});
+  EXPECT_EQ(take(other), "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+  run({"lmovem", "a", "a", "left", "left", "count", "1", "obo"});
+  run({"lmovem", "a", "b", "left", "left", "exactly", "2", "bulk"});
+  EXPECT_EQ(sink.units, (std::vector<std::string>{"rpush a 1", "rpush a 2 3", "LMOVEM a b LEFT RIGHT EXACTLY 2 OBO"}));
+  EXPECT_EQ(recorder.events, (std::vector<std::string>{"rpush a", "rpush b", "lpop a"}));
+  keyspace.unobserve(&recorder);
+}
+
+TEST_F(Commands, UnderLrmOnlyChangesCountAsUse) {
+  options.lrm = true;
+  run({"set", "k", "v"});
+  pass(10'240);
+  run({"get", "k"});
+  run({"touch", "k"});
+  run({"setnx", "k", "w"});
+  run({"persist", "k"});
+  EXPECT_EQ(run({"object", "idletime", "k"}), ":10\r\n");
+  EXPECT_TRUE(run({"object", "freq", "k"}).starts_with("-ERR An LFU maxmemory policy is not selected"));
+  for (std::vector<std::string> change : {std::vector<std::string>{"append", "k", "w"}, {"set", "k", "1"},
+                                          {"incr", "k"}, {"expire", "k", "100"}, {"rename", "k", "k2"}}) {
+    run(change);
+    EXPECT_EQ(run({"object", "idletime", change.back() == "k2" ? "k2" : "k"}), ":0\r\n") << change[0];
+    pass(10'240);
+  }
 }
 
 TEST_F(Commands, RepliesCanBeTurnedOff) {

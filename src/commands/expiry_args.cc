@@ -38,4 +38,11 @@ int64_t ExpiryChoice::resolve(Call& c) const {
   return to_moment(c, *number, kind_ == ex || kind_ == exat, kind_ == exat || kind_ == pxat);
 }
 
+void replay_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms) {
+  if (!c.effects.wanted()) return;
+  if (expire_at_ms == kNoExpiry) return c.effects.replace({"SET", key, value});
+  if (expire_at_ms == Keyspace::kKeepTtl) return c.effects.replace({"SET", key, value, "KEEPTTL"});
+  c.effects.replace({"SET", key, value, "PXAT", std::to_string(expire_at_ms)});
+}
+
 }  // namespace vitrine

@@ -25,4 +25,8 @@ class ExpiryChoice {
 // 'name' command". `allow_negative`: past moments are meaningful (EXPIRE), zero and negative numbers allowed.
 int64_t to_moment(Call& c, int64_t number, bool seconds, bool absolute, bool allow_negative = false);
 
+// What a log or follower replays instead of a command that gave the key this string: a SET with this expiry (a moment,
+// kNoExpiry or Keyspace::kKeepTtl).
+void replay_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms);
+
 }  // namespace vitrine

@@ -6,8 +6,8 @@
 #include "base/numbers.h"
 #include "commands/expiry_args.h"
 #include "commands/families.h"
-#include "commands/string_edit.h"
 #include "engine/command.h"
+#include "store/string.h"
 
 namespace vitrine {
 

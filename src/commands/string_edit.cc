@@ -9,13 +9,6 @@ bool string_size_allowed(Call& c, size_t offset, size_t length) {
   return false;
 }
 
-void replay_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms) {
-  if (!c.effects.wanted()) return;
-  if (expire_at_ms == kNoExpiry) return c.effects.replace({"SET", key, value});
-  if (expire_at_ms == Keyspace::kKeepTtl) return c.effects.replace({"SET", key, value, "KEEPTTL"});
-  c.effects.replace({"SET", key, value, "PXAT", std::to_string(expire_at_ms)});
-}
-
 char* open_blob(Call& c, Bytes key, Entry* entry, size_t size) {
   if (entry && entry->encoding() == kStringBlob) {
     Object o = entry->object();

@@ -12,10 +12,6 @@ namespace vitrine {
 // False (with the error replied) when `offset + length` would exceed proto-max-bulk-len.
 bool string_size_allowed(Call& c, size_t offset, size_t length);
 
-// What a log or follower replays instead of a command that gave the key this string: a SET with this expiry (a moment,
-// kNoExpiry or Keyspace::kKeepTtl).
-void replay_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms);
-
 // The blob of a string value, changed to `size` bytes; `entry` may be null (the key is made), any encoding. Returns the
 // data; the old content is there, new bytes are zero. The entry may have been replaced: look it up again.
 char* open_blob(Call& c, Bytes key, Entry* entry, size_t size);

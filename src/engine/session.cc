@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 #include "engine/pubsub.h"
 #include "engine/tracking.h"
 #include "store/field_set.h"

@@ -13,6 +13,8 @@ void Node::wire_persistence() {
   snapshots_.access_facts = [this] {
     switch (options_.memory.policy) {
       case EvictionPolicy::allkeys_lru:
+      case EvictionPolicy::allkeys_lrm:
+      case EvictionPolicy::volatile_lrm:
       case EvictionPolicy::volatile_lru: return SnapshotFacts::Access::idle;
       case EvictionPolicy::allkeys_lfu:
       case EvictionPolicy::volatile_lfu: return SnapshotFacts::Access::frequency;

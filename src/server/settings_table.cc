@@ -21,10 +21,12 @@ constexpr int number_of(auto e) { return static_cast<int>(e); }
 constexpr EnumName kPolicies[] = {
     {"volatile-lru", number_of(EvictionPolicy::volatile_lru)},
     {"volatile-lfu", number_of(EvictionPolicy::volatile_lfu)},
+    {"volatile-lrm", number_of(EvictionPolicy::volatile_lrm)},
     {"volatile-random", number_of(EvictionPolicy::volatile_random)},
     {"volatile-ttl", number_of(EvictionPolicy::volatile_ttl)},
     {"allkeys-lru", number_of(EvictionPolicy::allkeys_lru)},
     {"allkeys-lfu", number_of(EvictionPolicy::allkeys_lfu)},
+    {"allkeys-lrm", number_of(EvictionPolicy::allkeys_lrm)},
     {"allkeys-random", number_of(EvictionPolicy::allkeys_random)},
     {"noeviction", number_of(EvictionPolicy::noeviction)},
 };
@@ -112,11 +114,13 @@ void register_client_settings(Settings& settings, ClientOptions& o) {
 void register_memory_settings(Settings& settings, MemoryOptions& o, Keyspace::Options& keyspace) {
   settings.integer("databases", &keyspace.databases, 1, INT_MAX).immutable();
   settings.memory("maxmemory", &o.maxmemory, 0, UINT64_MAX);
-  keyspace.lfu = is_lfu(o.policy);
-  settings.enumeration("maxmemory-policy", &o.policy, kPolicies).validate([&o, &keyspace] {
+  auto follow_policy = [&o, &keyspace] {
     keyspace.lfu = is_lfu(o.policy);
+    keyspace.lrm = is_lrm(o.policy);
     return Refusal();
-  });
+  };
+  follow_policy();
+  settings.enumeration("maxmemory-policy", &o.policy, kPolicies).validate(follow_policy);
   settings.integer("maxmemory-samples", &o.samples, 1, INT_MAX);
   settings.integer("maxmemory-eviction-tenacity", &o.eviction_tenacity, 0, 100);
   settings.integer("lfu-log-factor", &keyspace.lfu_log_factor, 0, INT_MAX);

@@ -24,7 +24,7 @@ void register_network_settings(Settings& settings, NetworkOptions& options);
 void register_client_settings(Settings& settings, ClientOptions& options);
 // `users` are read, not applied: Acl::load_at_start does that.
 void register_acl_settings(Settings& settings, AclOptions& options);
-// The keyspace's `lfu` follows maxmemory-policy.
+// The keyspace's `lfu` and `lrm` follow maxmemory-policy.
 void register_memory_settings(Settings& settings, MemoryOptions& options, Keyspace::Options& keyspace);
 void register_encoding_settings(Settings& settings, EncodingLimits& limits);
 void register_observe_settings(Settings& settings, ObserveOptions& options);

@@ -1,4 +1,4 @@
-// The 24 access bits of an entry: when it was last used (LRU) or how often (LFU).
+// The 24 access bits of an entry: when it was last used (LRU) or changed (LRM), or how often it was used (LFU).
 //
 // LRU: a clock in units of 256 ms that wraps after 49 days. LFU: sixteen bits of minutes (of the last decay) and an
 // eight-bit logarithmic counter, as the documentation of the `lfu-*` settings describes.

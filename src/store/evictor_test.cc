@@ -22,13 +22,13 @@ namespace {
 using enum EvictionPolicy;
 using Outcome = Evictor::Outcome;
 constexpr int64_t kStart = 1'700'000'000'000;
-constexpr EvictionPolicy kAll[] = {volatile_lru, volatile_lfu, volatile_random, volatile_ttl,
-                                   allkeys_lru,  allkeys_lfu,  allkeys_random,  noeviction};
+constexpr EvictionPolicy kAll[] = {volatile_lru, volatile_lfu, volatile_lrm, volatile_random, volatile_ttl,
+                                   allkeys_lru,  allkeys_lfu,  allkeys_lrm,  allkeys_random,  noeviction};
 
 // A keyspace whose memory is counted in keys: `room` of them are within the limit.
 struct Counted {
   explicit Counted(EvictionPolicy policy, size_t room = SIZE_MAX / 2, uint64_t seed = 1)
-      : keyspace((options.lfu = is_lfu(policy), options), kStart, seed) {
+      : keyspace((options.lfu = is_lfu(policy), options.lrm = is_lrm(policy), options), kStart, seed) {
     memory.policy = policy;
     memory.samples = 10;
     memory.maxmemory = room;
@@ -61,6 +61,7 @@ TEST(Evictor, MemoryStaysWithinTheLimitUnderEveryPolicy) {
     SCOPED_TRACE(testing::Message() << "policy " << static_cast<int>(policy));
     Keyspace::Options options;
     options.lfu = is_lfu(policy);
+    options.lrm = is_lrm(policy);
     MemoryOptions settings;
     settings.policy = policy;
     Keyspace keyspace(options, kStart, 1);
@@ -119,7 +120,7 @@ TEST(Evictor, WithoutALimitItNeverAsks) {
 }
 
 TEST(Evictor, OnlyKeysWithATimeGoUnderVolatile) {
-  for (EvictionPolicy policy : {volatile_lru, volatile_lfu, volatile_random, volatile_ttl}) {
+  for (EvictionPolicy policy : {volatile_lru, volatile_lfu, volatile_lrm, volatile_random, volatile_ttl}) {
     for (size_t expiring : {0, 1, 37, 900}) {
       SCOPED_TRACE(testing::Message() << "policy " << static_cast<int>(policy) << ", " << expiring << " expire");
       Counted c(policy);
@@ -163,6 +164,29 @@ TEST(Evictor, LeastRecentlyUsedKeysGo) {
     for (int i = 1000; i < 2000; i++, c.pass(300)) c.use("key:" + std::to_string(i));
     EXPECT_GT(better_half_kept(c), 940u);
     // Of those that are left, the latest are safest.
+    c.evict_down_to(100);
+    size_t latest = 0;
+    for (int i = 1800; i < 2000; i++) latest += c.has("key:" + std::to_string(i));
+    EXPECT_GT(latest, 90u);
+  }
+}
+
+// Reading, and writing that changes nothing, keep no key; any announced change does.
+TEST(Evictor, LeastRecentlyModifiedKeysGo) {
+  for (EvictionPolicy policy : {allkeys_lrm, volatile_lrm}) {
+    Counted c(policy);
+    for (int i = 0; i < 2000; i++) c.put("key:" + std::to_string(i), policy == volatile_lrm ? kStart * 2 : kNoExpiry);
+    c.pass(10'000);
+    for (int i = 1000; i < 2000; i++, c.pass(300)) {
+      std::string key = "key:" + std::to_string(i);
+      c.keyspace.announce(0, key, "append", EventClass::string, Type::string);
+    }
+    for (int i = 0; i < 1000; i++, c.pass(300)) {
+      std::string key = "key:" + std::to_string(i);
+      c.use(key);
+      c.keyspace.find(0, key, hash_bytes(key), Keyspace::Touch::write);
+    }
+    EXPECT_GT(better_half_kept(c), 940u);
     c.evict_down_to(100);
     size_t latest = 0;
     for (int i = 1800; i < 2000; i++) latest += c.has("key:" + std::to_string(i));

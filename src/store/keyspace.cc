@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/numbers.h"
 #include "store/database.h"
 #include "store/string.h"
@@ -23,7 +24,7 @@ size_t Keyspace::total_keys() const {
 
 void Keyspace::touch(Entry* entry) {
   if (!options_.lfu) {
-    entry->set_access(access::lru_clock(now_ms_), false);
+    if (__builtin_expect(!options_.lrm, 1)) entry->set_access(access::lru_clock(now_ms_), false);
     return;
   }
   uint8_t counter = access::lfu_counter(access_of(*entry), now_ms_, options_.lfu_decay_time);
@@ -193,6 +194,10 @@ void Keyspace::schedule_elements(int db, Entry* entry, uint64_t hash, const Obje
 
 void Keyspace::announce(const Change& change) {
   stats_.changes++;
+  if (__builtin_expect(options_.lrm, 0) && !change.gone) {
+    Entry* entry = database(change.db).find(change.key, hash_bytes(change.key));
+    if (entry) entry->set_access(access::lru_clock(now_ms_), false);
+  }
   for (KeyObserver* observer : observers_) observer->on_change(change);
 }
 

@@ -54,6 +54,7 @@ class Keyspace {
   struct Options {
     int databases = 16;
     bool lfu = false;                 // access bits hold LFU counters instead of the LRU clock
+    bool lrm = false;                 // the LRU clock tells the last change, not the last use
     int64_t lfu_log_factor = 10;
     int64_t lfu_decay_time = 1;       // minutes
     EncodingLimits limits;

@@ -9,15 +9,19 @@ namespace vitrine {
 enum class EvictionPolicy {
   volatile_lru,
   volatile_lfu,
+  volatile_lrm,
   volatile_random,
   volatile_ttl,
   allkeys_lru,
   allkeys_lfu,
+  allkeys_lrm,
   allkeys_random,
   noeviction
 };
 
 inline bool is_lfu(EvictionPolicy p) { return p == EvictionPolicy::volatile_lfu || p == EvictionPolicy::allkeys_lfu; }
+// Least recently modified: as LRU, but reading does not count.
+inline bool is_lrm(EvictionPolicy p) { return p == EvictionPolicy::volatile_lrm || p == EvictionPolicy::allkeys_lrm; }
 // Only keys with a time to live may go.
 inline bool is_volatile(EvictionPolicy p) { return p <= EvictionPolicy::volatile_ttl; }
 

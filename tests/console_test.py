@@ -78,3 +78,50 @@ def test_memory_is_counted_exactly(server):
             assert time.time() < deadline
             time.sleep(0.01)
         assert info(c, 'memory')['lazyfree_pending_objects'] == '0'
+
+
+def hot_keys(client):
+    got = client.ok('HOTKEYS', 'GET')
+    return {k.decode(): v for k, v in zip(got[::2], got[1::2])}
+
+
+def test_hot_keys_are_found_among_many_and_tracking_ends_in_time(server):
+    with server.client() as c:
+        c.ok('HOTKEYS', 'START', 'METRICS', 2, 'CPU', 'NET', 'COUNT', 5, 'DURATION', 1)
+        started = time.time()
+        for round_ in range(20):
+            c.pipeline([('SET', f'cold:{round_}:{i}', 'v') for i in range(500)] +
+                       [('SET', f'warm:{i % 3}', 'v' * 100) for i in range(100)] + [('MULTI',)] +
+                       [('SET', 'hot', 'v' * 2000)] * 50 + [('EXEC',)])
+        c.ok('LPUSH', 'slow', *['x' * 20] * 20000)
+        got = hot_keys(c)
+        assert got['tracking-active'] == (time.time() - started < 1.0) or time.time() - started > 0.9
+        by_bytes = dict(zip(got['by-net-bytes'][::2], got['by-net-bytes'][1::2]))
+        assert len(by_bytes) == 5 and got['by-net-bytes'][0] == b'hot' and got['by-net-bytes'][2] == b'slow'
+        assert set(by_bytes) >= {b'warm:0', b'warm:1', b'warm:2'}
+        once = b'*3\r\n$3\r\nSET\r\n$3\r\nhot\r\n$2000\r\n' + b'v' * 2000 + b'\r\n+OK\r\n'
+        assert by_bytes[b'hot'] == 1000 * len(once)
+        assert sum(by_bytes.values()) <= got['net-bytes-all-commands-all-slots']
+        times = got['by-cpu-time-us'][1::2]
+        assert b'slow' in got['by-cpu-time-us'][::2] and times == sorted(times, reverse=True)
+        assert sum(times) <= got['all-commands-all-slots-us'] + 5
+        time.sleep(max(0.0, started + 1.3 - time.time()))
+        after = hot_keys(c)
+        assert after['tracking-active'] == 0 and 1000 <= after['collection-duration-ms'] <= 1300
+        assert c.call('HOTKEYS', 'STOP').startswith(b'ERR')
+        before = after['net-bytes-all-commands-all-slots']
+        c.ok('GET', 'hot')
+        assert hot_keys(c)['net-bytes-all-commands-all-slots'] == before
+        c.ok('HOTKEYS', 'RESET')
+        assert c.ok('HOTKEYS', 'GET') is None
+
+
+def test_sampled_hot_keys_are_a_part(server):
+    with server.client() as c:
+        c.ok('HOTKEYS', 'START', 'METRICS', 1, 'NET', 'SAMPLE', 10)
+        c.pipeline([('GET', 'k')] * 2000)
+        c.ok('HOTKEYS', 'STOP')
+        got = hot_keys(c)
+        whole = got['net-bytes-all-commands-all-slots']
+        assert got['by-net-bytes'][0] == b'k' and whole / 20 < got['by-net-bytes'][1] < whole / 5
+        c.ok('HOTKEYS', 'RESET')

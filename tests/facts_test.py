@@ -26,7 +26,8 @@ COMPLETE_GROUPS = {'string', 'list', 'hash', 'set', 'sorted-set', 'stream', 'gen
 NOT_YET = {'wait', 'waitaof'}
 NOT_YET_SUB = {'client|tracking', 'client|caching', 'client|trackinginfo', 'client|getredir', 'client|import-source'}
 MUST_HAVE = {'command', 'config', 'debug', 'flushall', 'flushdb', 'info', 'dbsize', 'latency', 'lolwut', 'memory',
-             'monitor', 'shutdown', 'slowlog', 'commandlog', 'swapdb', 'time', 'delifeq', 'msetex'}
+             'monitor', 'shutdown', 'slowlog', 'commandlog', 'swapdb', 'time', 'delifeq', 'msetex', 'delex', 'digest',
+             'increx', 'lmovem', 'blmovem', 'sunioncard', 'sdiffcard', 'hotkeys'}
 # Given on the command line by the harness, or different on every machine.
 CONFIG_FREE = {'port', 'bind', 'dir', 'save', 'logfile', 'pidfile', 'enable-debug-command', 'oom-score-adj-values',
                'ignore-warnings'}
@@ -138,48 +139,41 @@ def argument_troubles(ours, facts_, extra, path):
         yield f'{path}: order {order}'
 
 
-def newer_argument(a):
-    out = {k: a[k] for k in ('name', 'type', 'token', 'key_spec_index') if k in a}
-    flags = [f for f in ('optional', 'multiple', 'multiple_token') if a.get(f)]
-    if flags:
-        out['flags'] = flags
-    if 'arguments' in a:
-        out['args'] = [newer_argument(x) for x in a['arguments']]
-    return out
+def as_facts(entry):
+    """An entry of commands-newer.json in the form of the other facts."""
+    def spec(k):
+        begin, find = k['begin_search'], k['find_keys']
+        flags = sorted(n for n, on in k.items() if on is True)
+        return {'flags': flags, 'begin': dict(begin['spec'], type=begin['type']),
+                'find': dict(find['spec'], type=find['type'])}
+
+    def arg(a):
+        out = {k: a[k] for k in ('name', 'type', 'token', 'key_spec_index') if k in a}
+        flags = sorted(f for f in ('optional', 'multiple', 'multiple_token') if a.get(f))
+        if flags:
+            out['flags'] = flags
+        if 'arguments' in a:
+            out['args'] = [arg(x) for x in a['arguments']]
+        return out
+    return {'arity': entry['arity'], 'since': entry['since'], 'group': entry['group'],
+            'flags': entry.get('command_flags', []), 'acl': entry['acl_categories'], 'tips': entry.get('hints', []),
+            'keys': [spec(k) for k in entry.get('key_specs', [])], 'args': [arg(a) for a in entry.get('arguments', [])]}
 
 
-def newer_troubles(name, have, want):
-    """What the pages of newer commands say of them: less than the servers do of theirs."""
-    for key in ('arity', 'since', 'group'):
-        if key in have and key in want and have[key] != want[key]:
-            yield f'{name}.{key}: {have[key]!r}, not {want[key]!r}'
-    for key, theirs in (('flags', 'command_flags'), ('acl', 'acl_categories'), ('tips', 'hints')):
-        if theirs in want and not set(want[theirs]) <= set(have[key]):
-            yield f'{name}.{key}: {have[key]}, not {sorted(want[theirs])}'
-    specs = []
-    for k in want.get('key_specs', []):
-        flags = sorted(f for f, on in k.items() if on is True)
-        specs.append({'flags': flags, 'begin': {**k['begin_search']['spec'], 'type': k['begin_search']['type']},
-                      'find': {**k['find_keys']['spec'], 'type': k['find_keys']['type']}})
-    if have['keys'] != specs:
-        yield f"{name}.keys: {have['keys']}, not {specs}"
-    if 'arguments' in want and 'args' in have:
-        wanted = [newer_argument(a) for a in want['arguments']]
-        yield from argument_troubles(have['args'], wanted, (), name)
+def wanted(name, redis, valkey, newer):
+    """What the facts say of a command, by its full name. The newest come last: they lack what follows from the rest."""
+    entry = newer.get(name.replace('|', ' '))
+    return redis.get(name) or valkey.get(name) or (as_facts(entry) if entry else None)
 
 
 def troubles(name, row, docs, redis, valkey, newer):
-    want = redis.get(name) or valkey.get(name)
+    want = wanted(name, redis, valkey, newer)
     if want is None:
-        want = newer.get(name.replace('|', ' '))
-        if want is None:
-            yield f'{name}: no server of the facts has this command'
-        else:
-            yield from newer_troubles(name, described(row, docs), want)
+        yield f'{name}: no server of the facts has this command'
         return
     have = described(row, docs)
     for key in ('arity', 'first', 'last', 'step', 'since', 'group'):
-        if key in have and have[key] != want.get(key):
+        if key in have and key in want and have[key] != want[key]:
             yield f'{name}.{key}: {have[key]!r}, not {want.get(key)!r}'
     for key in ('flags', 'acl', 'tips'):
         if have[key] != sorted(want.get(key, [])):
@@ -218,18 +212,19 @@ def as_key_spec(k):
 
 def data_troubles(c, redis, valkey, newer):
     """Likewise for an entry of data/commands, whether this server has the command or not."""
-    want = redis.get(c.full_name) or valkey.get(c.full_name)
+    want = wanted(c.full_name, redis, valkey, newer)
     if want is None:
-        if c.full_name.split('|')[0] not in newer and c.full_name.replace('|', ' ') not in newer:
-            yield f'{c.full_name}: no server of the facts has this command'
+        yield f'{c.full_name}: no server of the facts has this command'
         return
     flags = set(c.flags) - {'may_replicate'} | ({'movablekeys'} if c.movable else set())
     have = {'arity': c.arity, 'first': c.first, 'last': c.last, 'step': c.step, 'since': c.since, 'group': c.group,
             'flags': sorted(flags), 'acl': sorted('@' + x for x in c.categories), 'tips': sorted(c.tips)}
     for key, value in have.items():
-        wanted = sorted(want[key]) if isinstance(value, list) else want[key]
-        if value != wanted:
-            yield f'{c.full_name}.{key}: {value!r}, not {wanted!r}'
+        if key not in want:
+            continue
+        expected = sorted(want[key]) if isinstance(value, list) else want[key]
+        if value != expected:
+            yield f'{c.full_name}.{key}: {value!r}, not {expected!r}'
     specs = [dict(k, flags=sorted(k['flags'])) for k in want['keys']]
     if [as_key_spec(k) for k in c.keys] != specs:
         yield f'{c.full_name}.keys: {[as_key_spec(k) for k in c.keys]}, not {specs}'

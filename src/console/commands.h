@@ -8,12 +8,14 @@ namespace vitrine {
 class CommandLog;
 class CommandRegistry;
 class DebugCommands;
+class HotKeys;
 class LatencyMonitor;
 class Monitors;
 struct Measured;
 struct Sources;
 
 void add_command_log_commands(CommandRegistry& registry, CommandLog& log);
+void add_hot_keys_commands(CommandRegistry& registry, HotKeys& hot_keys);
 void add_latency_commands(CommandRegistry& registry, LatencyMonitor& monitor);
 void add_memory_commands(CommandRegistry& registry, const Sources& sources, const Measured& measured);
 // TIME, LASTSAVE, ROLE, LOLWUT.

@@ -8,6 +8,7 @@
 #include "console/commands.h"
 #include "console/crash_report.h"
 #include "console/debug.h"
+#include "console/hot_keys.h"
 #include "console/info.h"
 #include "console/latency.h"
 #include "console/monitor.h"
@@ -20,20 +21,24 @@
 namespace vitrine {
 
 struct Console::Parts {
-  explicit Parts(const Sources& s)
+  Parts(const Sources& s, std::function<void()> on_hot_keys)
       : command_log(s.observe, s.settings, s.loop), latency(s.observe, s.loop),
+        hot_keys(s.loop, [&s] { auto c = s.connections(); return c.bytes_read + c.bytes_written; },
+                 std::move(on_hot_keys)),
         monitors(s.dispatcher, s.settings, s.loop), crash_report(s, measured, the_log().options.hide_user_data) {}
 
   Measured measured;
   Info info;
   CommandLog command_log;
   LatencyMonitor latency;
+  HotKeys hot_keys;
   Monitors monitors;
   DebugCommands debug;
   CrashReport crash_report;
 };
 
-Console::Console(Sources sources) : sources_(std::move(sources)), parts_(std::make_unique<Parts>(sources_)) {
+Console::Console(Sources sources)
+    : sources_(std::move(sources)), parts_(std::make_unique<Parts>(sources_, [this] { apply_thresholds(); })) {
   Measured& m = parts_->measured;
   m.run_id = random_hex(40);
   m.replication_id = random_hex(40);
@@ -52,6 +57,7 @@ Console::Console(Sources sources) : sources_(std::move(sources)), parts_(std::ma
   };
   sources_.dispatcher.observe_notable(&parts_->command_log);
   sources_.dispatcher.observe_notable(&parts_->latency);
+  sources_.dispatcher.observe_notable(&parts_->hot_keys);
   sources_.dispatcher.on_stop_monitoring = [this](Session& session) { parts_->monitors.detach(session); };
 }
 
@@ -78,13 +84,14 @@ void Console::apply_thresholds() {
   auto in_ticks = [](int64_t us) { return ns_to_ticks(static_cast<uint64_t>(us) * 1000); };
   uint64_t slow = o.slower_than_us < 0 ? UINT64_MAX : in_ticks(o.slower_than_us);
   uint64_t long_ticks = latency_us <= 0 ? UINT64_MAX : in_ticks(latency_us);
-  sources_.dispatcher.thresholds.slow_ticks = std::min(slow, long_ticks);
+  sources_.dispatcher.thresholds.slow_ticks = parts_->hot_keys.active() ? 0 : std::min(slow, long_ticks);
   meter_.report_from(long_ticks);
 }
 
 void Console::tend() {
   note_peak();
   parts_->monitors.sweep();
+  parts_->hot_keys.tend();
   int64_t now_us = sources_.loop.clock().monotonic_us();
   ConnectionFigures c = sources_.connections();
   parts_->measured.commands.sample(now_us, sources_.dispatcher.stats().commands);
@@ -116,6 +123,7 @@ void Console::add_commands(CommandRegistry& registry) {
   add_debug_actions(parts_->debug, sources_, parts_->measured);
   registry.add("debug", [this](Call& c) { parts_->debug.run(c); });
   add_command_log_commands(registry, parts_->command_log);
+  add_hot_keys_commands(registry, parts_->hot_keys);
   add_latency_commands(registry, parts_->latency);
   add_memory_commands(registry, sources_, parts_->measured);
   add_small_commands(registry, sources_, parts_->measured);

@@ -1,10 +1,10 @@
 // Evictor: who must go when memory is over `maxmemory`.
 //
-// Least recently used or modified and least frequently used keys are found by sampling, as the documentation of Redis describes its
-// approximated LRU: each round looks at some random keys and keeps the best candidates seen so far in a pool, from
-// which the best goes. Here a candidate is looked at again before it goes: one that was used meanwhile is spared. The
-// pool holds hashes, not keys. Keys with an expiry are found through the expiry index when they are few (volatile-*),
-// and volatile-ttl takes its candidates from the index's first slot.
+// Least recently used or modified and least frequently used keys are found by sampling, as the documentation of Redis
+// describes its approximated LRU: each round looks at some random keys and keeps the best candidates seen so far in a
+// pool, from which the best goes. Here a candidate is looked at again before it goes: one that was used meanwhile is
+// spared. The pool holds hashes, not keys. Keys with an expiry are found through the expiry index when they are few
+// (volatile-*), and volatile-ttl takes its candidates from the index's first slot.
 //
 // What counts is memory::used_bytes() less what the background thread is about to free: so a huge value that goes does
 // not take others with it. Accounting costs the common command one comparison: after each look, checkpoint() says how

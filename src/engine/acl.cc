@@ -108,10 +108,15 @@ void Acl::note(const Session& session, const AclVerdict& verdict, AclContext con
     case AclReason::key: stats.denied_key++; break;
     case AclReason::channel: stats.denied_channel++; break;
     case AclReason::database: stats.denied_database++; break;
-    case AclReason::tls_cert: stats.denied_tls_cert++; break;
     default: break;
   }
   log.add(verdict.reason, context, verdict.object, session.user, describe_client(session, now_ms), now_ms,
+          static_cast<size_t>(options_.log_max_len));
+}
+
+void Acl::note_certificate(const Session& session, Bytes name, int64_t now_ms) {
+  stats.denied_tls_cert++;
+  log.add(AclReason::tls_cert, AclContext::toplevel, "", name, describe_client(session, now_ms), now_ms,
           static_cast<size_t>(options_.log_max_len));
 }
 

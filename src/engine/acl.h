@@ -53,6 +53,8 @@ class Acl {
   AclVerdict check(const AclUser& user, int db, const CommandInfo& info, std::span<const Bytes> argv) const;
   // Counts and logs a refusal.
   void note(const Session& session, const AclVerdict& verdict, AclContext context, int64_t now_ms);
+  // A certificate names nobody who is in use here.
+  void note_certificate(const Session& session, Bytes name, int64_t now_ms);
   // As the reply to the command itself; when it was permitted once and is no longer (EXEC); to a script.
   static std::string refusal(const AclVerdict& verdict);
   static std::string refusal_of_queued(const AclVerdict& verdict);

@@ -97,7 +97,7 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
                   waiters_, watches_),
       notifier_(keyspace_, dispatcher_.pubsub()), snapshots_(loop_, files_, keyspace_, options.persist),
       migration_(options.persist),
-      clients_(loop_, dispatcher_, options.network, options.clients),
+      clients_(loop_, dispatcher_, options.network, options.clients, options.tls),
       console_({loop_, workers_, keyspace_, evictor_, dispatcher_, settings, options.network, options.clients,
                 options.memory, options.observe, options.config_file,
                 [this] { return connection_figures(clients_.stats, migration_); },

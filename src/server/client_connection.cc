@@ -10,14 +10,16 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/socket.h"
+#include "io/tls.h"
 #include "server/client_server.h"
 
 namespace vitrine {
 
 ClientConnection::ClientConnection(ClientServer& server, int fd, std::string address, std::string local_address,
-                                   bool unix_socket)
+                                   bool unix_socket, std::unique_ptr<net::TlsStream> tls)
     : server_(server), fd_(fd), address_(std::move(address)), local_address_(std::move(local_address)),
-      unix_socket_(unix_socket), session_(&server.sessions().open(this, server.loop().wall_ms())) {
+      unix_socket_(unix_socket), tls_(std::move(tls)), shaking_hands_(tls_),
+      session_(&server.sessions().open(this, server.loop().wall_ms())) {
   server_.loop().watch(fd_, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, this);
 }
 
@@ -30,11 +32,28 @@ ClientConnection::~ClientConnection() {
 }
 
 void ClientConnection::on_ready(uint32_t events) {
+  if (__builtin_expect(shaking_hands_, 0)) return server_.add_to_handshakes(*this);
   if ((events & EPOLLOUT) && !session_->out.empty()) schedule_flush();
   if ((events & (EPOLLERR | EPOLLHUP)) && session_->close_after_reply) return end();
   // What ends the stream may stand behind the bytes of this event, and is not told again.
   bool to_the_end = events & ~uint32_t{EPOLLIN | EPOLLOUT};
-  if (to_the_end || (events & EPOLLIN)) read_input(to_the_end);
+  // Under TLS reading may have waited for room to write.
+  if (to_the_end || (events & EPOLLIN) || tls_) read_input(to_the_end);
+}
+
+void ClientConnection::shake_hands() {
+  if (session_->doomed) return;
+  switch (tls_->shake_hands()) {
+    case net::TlsStream::Progress::waiting: return;
+    case net::TlsStream::Progress::failed:
+      log(LogLevel::verbose, "Error accepting a client connection: %s (addr=%s)", tls_->problem().c_str(),
+          address_.c_str());
+      return end();
+    case net::TlsStream::Progress::done: break;
+  }
+  shaking_hands_ = false;
+  server_.shook_hands(*this);
+  read_input(true);   // what came behind the handshake is not told again
 }
 
 void ClientConnection::reserve_input(size_t bytes) {
@@ -62,7 +81,7 @@ void ClientConnection::read_input(bool to_the_end) {
     reserve_input(std::max(std::min(step, input_size_ * 2 + (8u << 20)), input_size_ + 4096));
     room = {input_ + input_size_, input_capacity_ - input_size_};
   }
-  net::IoResult got = net::read_some(fd_, room.data(), room.size());
+  net::IoResult got = tls_ ? tls_->read(room.data(), room.size()) : net::read_some(fd_, room.data(), room.size());
   if (got.status == net::Io::would_block) return;
   if (got.status == net::Io::closed && !got.error) return say_goodbye();
   if (got.status != net::Io::ok) return end();
@@ -178,6 +197,12 @@ void ClientConnection::resume() {
   schedule_flush();
 }
 
+net::IoResult ClientConnection::write(std::span<const iovec> pieces) {
+  if (tls_) return tls_->write(pieces);
+  if (pieces.size() > 1) return net::write_some(fd_, pieces);
+  return net::write_some(fd_, Bytes(static_cast<char*>(pieces[0].iov_base), pieces[0].iov_len));
+}
+
 bool ClientConnection::flush() {
   // More would keep the others waiting; the rest goes out in the next turns.
   constexpr size_t kMostPerTurn = 4 << 20;
@@ -186,9 +211,7 @@ bool ClientConnection::flush() {
   while (!session_->doomed && !out.empty()) {
     iovec pieces[64];
     int n = out.pieces(pieces, 64);
-    net::IoResult sent = n == 1
-                             ? net::write_some(fd_, Bytes(static_cast<char*>(pieces[0].iov_base), pieces[0].iov_len))
-                             : net::write_some(fd_, std::span<const iovec>(pieces, static_cast<size_t>(n)));
+    net::IoResult sent = write({pieces, static_cast<size_t>(n)});
     if (sent.status == net::Io::would_block) return !over_output_limit();
     if (sent.status != net::Io::ok) return false;
     sent_bytes += sent.bytes;

@@ -11,7 +11,9 @@
 // resume().
 #pragma once
 
+#include <memory>
 #include <span>
+#include <sys/uio.h>
 
 #include "engine/dispatcher.h"
 #include "io/event_loop.h"
@@ -20,15 +22,25 @@
 namespace vitrine {
 
 class ClientServer;
+namespace net {
+class TlsStream;
+struct IoResult;
+}
 
 class ClientConnection final : public Watcher, public Peer {
  public:
-  ClientConnection(ClientServer& server, int fd, std::string address, std::string local_address, bool unix_socket);
+  // `tls` is null for a plain stream.
+  ClientConnection(ClientServer& server, int fd, std::string address, std::string local_address, bool unix_socket,
+                   std::unique_ptr<net::TlsStream> tls = nullptr);
   ~ClientConnection();
 
   Session& session() { return *session_; }
 
   void on_ready(uint32_t events) override;
+  // Goes on with the handshake of a TLS stream, which comes before anything else.
+  void shake_hands();
+  bool is_shaking_hands() const { return shaking_hands_; }
+  const net::TlsStream& tls() const { return *tls_; }
   // Reads on where the last turn left off.
   void read_on() { read_input(true); }
   // Sends what is pending; false when the connection has ended and must be destroyed.
@@ -58,13 +70,14 @@ class ClientConnection final : public Watcher, public Peer {
   void resume() override;
 
   // Set while the connection stands in the server's lists of this turn.
-  bool in_flush_list = false, in_resume_list = false, in_unread_list = false;
+  bool in_flush_list = false, in_resume_list = false, in_unread_list = false, in_handshake_list = false;
   // What the server has counted of this client's memory.
   size_t counted_memory = 0;
 
  private:
   bool may_go_on() const;
   void read_input(bool to_the_end);
+  net::IoResult write(std::span<const iovec> pieces);
   void say_goodbye();
   void keep(Bytes rest);
   void reserve_input(size_t bytes);
@@ -77,6 +90,8 @@ class ClientConnection final : public Watcher, public Peer {
   const int fd_;
   const std::string address_, local_address_;
   const bool unix_socket_;
+  const std::unique_ptr<net::TlsStream> tls_;
+  bool shaking_hands_;
   Session* session_;
   RespParser parser_;
   char* input_ = nullptr;      // unconsumed bytes, the first is the first of a command

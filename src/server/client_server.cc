@@ -8,12 +8,15 @@
 #include "base/log.h"
 #include "engine/acl.h"
 #include "io/process.h"
+#include "io/tls.h"
+#include "io/tls_options.h"
 
 namespace vitrine {
 
 class ClientServer::Door final : public Watcher {
  public:
-  Door(ClientServer& server, net::Listener listener) : server_(server), listener_(std::move(listener)) {
+  Door(ClientServer& server, net::Listener listener, Kind kind)
+      : server_(server), listener_(std::move(listener)), kind_(kind) {
     server_.loop_.watch(listener_.fd.get(), EPOLLIN, this);
   }
   ~Door() {
@@ -24,14 +27,17 @@ class ClientServer::Door final : public Watcher {
     net::remove_unix_socket(listener_.host);
   }
   const net::Listener& listener() const { return listener_; }
+  Kind kind() const { return kind_; }
 
   void on_ready(uint32_t) override {
     // A storm of newcomers must not keep those waiting who are already here.
-    for (int i = 0; i < server_.network_.new_connections_per_turn; i++) {
+    int most = kind_ == Kind::tls ? server_.tls_options_.new_connections_per_turn
+                                  : server_.network_.new_connections_per_turn;
+    for (int i = 0; i < most; i++) {
       net::Accepted accepted = net::accept_one(listener_.fd.get());
       if (accepted.status == net::Io::would_block) return;
       if (accepted.status != net::Io::ok) return rest(accepted.error);
-      server_.admit(std::move(accepted.fd), listener_.is_unix);
+      server_.admit(std::move(accepted.fd), kind_);
     }
   }
 
@@ -50,12 +56,14 @@ class ClientServer::Door final : public Watcher {
 
   ClientServer& server_;
   net::Listener listener_;
+  const Kind kind_;
   TimerId rested_ = 0;
 };
 
 ClientServer::ClientServer(EventLoop& loop, Dispatcher& dispatcher, const NetworkOptions& network,
-                           const ClientOptions& clients)
-    : loop_(loop), dispatcher_(dispatcher), network_(network), clients_(clients), intake_(dispatcher) {}
+                           const ClientOptions& clients, const TlsOptions& tls)
+    : loop_(loop), dispatcher_(dispatcher), network_(network), clients_(clients), tls_options_(tls),
+      intake_(dispatcher) {}
 
 ClientServer::~ClientServer() {
   stop_listening();
@@ -77,20 +85,28 @@ net::ListenOptions listen_options(const NetworkOptions& network) {
 
 std::expected<void, std::string> ClientServer::listen() {
   doors_.clear();
-  auto listening = listen_tcp();
+  if (auto ready = renew_tls(); !ready) {
+    log(LogLevel::warning, "%s", ready.error().c_str());
+    return std::unexpected("Failed to configure TLS. Check logs for more info.");
+  }
+  auto listening = listen_tcp(Kind::tcp);
+  if (listening) listening = listen_tcp(Kind::tls);
   if (listening) listening = listen_unix();
   if (listening && doors_.empty()) return std::unexpected("Configured to not listen anywhere, exiting.");
   if (!listening) doors_.clear();
   return listening;
 }
 
-std::expected<void, std::string> ClientServer::listen_tcp() {
-  if (network_.port == 0 || network_.bind.empty()) return {};
-  net::Listening tcp = net::listen_tcp(network_.bind, network_.port, listen_options(network_));
+std::expected<void, std::string> ClientServer::listen_tcp(Kind kind) {
+  int port = kind == Kind::tls ? tls_options_.port : network_.port;
+  if (port == 0 || network_.bind.empty()) return {};
+  net::Listening tcp = net::listen_tcp(network_.bind, port, listen_options(network_));
   for (const std::string& warning : tcp.warnings) log(LogLevel::warning, "%s", warning.c_str());
   if (tcp.failed || tcp.listeners.empty())
-    return std::unexpected("Failed listening on port " + std::to_string(network_.port) + " (tcp), aborting.");
-  for (net::Listener& listener : tcp.listeners) doors_.push_back(std::make_unique<Door>(*this, std::move(listener)));
+    return std::unexpected("Failed listening on port " + std::to_string(port) +
+                           (kind == Kind::tls ? " (tls), aborting." : " (tcp), aborting."));
+  for (net::Listener& listener : tcp.listeners)
+    doors_.push_back(std::make_unique<Door>(*this, std::move(listener), kind));
   return {};
 }
 
@@ -99,12 +115,12 @@ std::expected<void, std::string> ClientServer::listen_unix() {
   auto listener = net::listen_unix(network_.unix_socket, static_cast<unsigned>(network_.unix_socket_permissions),
                                    listen_options(network_), network_.unix_socket_group);
   if (!listener) return std::unexpected("Failed opening Unix socket: " + listener.error());
-  doors_.push_back(std::make_unique<Door>(*this, std::move(*listener)));
+  doors_.push_back(std::make_unique<Door>(*this, std::move(*listener), Kind::unix));
   return {};
 }
 
-void ClientServer::close_tcp() {
-  std::erase_if(doors_, [](const auto& door) { return !door->listener().is_unix; });
+void ClientServer::close_doors(Kind kind) {
+  std::erase_if(doors_, [kind](const auto& door) { return door->kind() == kind; });
 }
 
 void ClientServer::stop_listening() { doors_.clear(); }
@@ -112,7 +128,7 @@ void ClientServer::stop_listening() { doors_.clear(); }
 std::vector<std::string> ClientServer::listening_kinds() const {
   std::vector<std::string> kinds;
   for (const auto& door : doors_) {
-    const char* kind = door->listener().is_unix ? "unix" : "tcp";
+    const char* kind = door->kind() == Kind::unix ? "unix" : door->kind() == Kind::tls ? "tls" : "tcp";
     if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);
   }
   return kinds;
@@ -134,13 +150,19 @@ void ClientServer::follow(Settings& settings) {
   // The old listeners go first: the new addresses may be the same ones in part. If it fails, the settings come back
   // as they were, and this runs again.
   auto listen_anew = [this](const char* refusal) {
-    close_tcp();
-    auto listening = listen_tcp();
+    close_doors(Kind::tcp);
+    auto listening = listen_tcp(Kind::tcp);
     if (!listening) log(LogLevel::warning, "%s", listening.error().c_str());
     return listening ? Refusal() : Refusal(refusal);
   };
   settings.find("port")->apply([=] { return listen_anew("Unable to listen on this port. Check server logs."); });
-  settings.find("bind")->apply([=] { return listen_anew("Failed to bind to specified addresses."); });
+  settings.find("bind")->apply([=, this] {
+    Refusal refusal = listen_anew("Failed to bind to specified addresses.");
+    if (!refusal.empty()) return refusal;
+    close_doors(Kind::tls);
+    return listen_tcp(Kind::tls) ? Refusal() : Refusal("Failed to bind to specified addresses.");
+  });
+  follow_tls(settings);
   settings.find("maxclients")->apply([this] { return grow_to(network_.max_clients); });
   settings.find("tcp-keepalive")->apply([this] {
     for (const auto& door : doors_) door->set_keepalive(network_.tcp_keepalive_s);
@@ -161,15 +183,17 @@ std::string ClientServer::listening_at() const {
   return "";
 }
 
-bool ClientServer::refused(int fd, bool unix_socket) {
+bool ClientServer::refused(int fd, Kind kind) {
+  auto tell = [&](Bytes why) {
+    if (kind != Kind::tls) net::write_some(fd, why);
+  };
   if (connected_ >= network_.max_clients) {
-    net::write_some(fd, "-ERR max number of clients reached\r\n");
+    tell("-ERR max number of clients reached\r\n");
     stats.rejected_connections++;
     return true;
   }
-  if (network_.protected_mode && open_to_all() && !unix_socket && !net::is_loopback(fd)) {
-    net::write_some(
-        fd,
+  if (network_.protected_mode && open_to_all() && kind != Kind::unix && !net::is_loopback(fd)) {
+    tell(
         "-DENIED Running in protected mode because protected mode is enabled and no password is set for the default "
         "user. In this mode connections are only accepted from the loopback interface. If you want to connect from "
         "external computers, you may adopt one of the following solutions: 1) Disable protected mode by sending the "
@@ -182,15 +206,17 @@ bool ClientServer::refused(int fd, bool unix_socket) {
   return false;
 }
 
-void ClientServer::admit(Fd fd, bool unix_socket) {
-  if (refused(fd.get(), unix_socket)) return;
+void ClientServer::admit(Fd fd, Kind kind) {
+  if (refused(fd.get(), kind)) return;
   stats.connections++;
+  bool unix_socket = kind == Kind::unix;
   // Nothing is ever lost on the way to a neighbour: the plainest congestion control costs the least.
   if (!unix_socket && net::is_loopback(fd.get())) net::set_congestion_control(fd.get(), "reno");
   std::string local = net::local_name(fd.get());
   std::string peer = unix_socket ? local : net::peer_name(fd.get());
   int number = fd.release();
-  auto connection = std::make_unique<ClientConnection>(*this, number, std::move(peer), std::move(local), unix_socket);
+  auto connection = std::make_unique<ClientConnection>(*this, number, std::move(peer), std::move(local), unix_socket,
+                                                       kind == Kind::tls ? tls_->accept(number) : nullptr);
   if (!loop_.is_watched(number)) {
     log(LogLevel::warning, "Error registering a client's descriptor: %s", std::strerror(errno));
     return;
@@ -199,6 +225,7 @@ void ClientServer::admit(Fd fd, bool unix_socket) {
   if (static_cast<size_t>(number) >= connections_.size()) connections_.resize(static_cast<size_t>(number) * 2 + 1);
   connections_[static_cast<size_t>(number)] = std::move(connection);
   connected_++;
+  if (kind == Kind::tls) limit_handshakes(connections_[static_cast<size_t>(number)]->session().id);
 }
 
 void ClientServer::session_ending(Session& session) {
@@ -255,6 +282,8 @@ void ClientServer::flush_all() {
     if (connection->in_resume_list) std::erase(resume_list_, connection);
     if (connection->in_flush_list) std::erase(flush_list_, connection);
     if (connection->in_unread_list) std::erase(unread_list_, connection);
+    if (connection->in_handshake_list) std::erase(handshake_list_, connection);
+    if (connection->is_shaking_hands()) shaking_hands_--;
     counted_memory_ -= connection->counted_memory;
     connected_--;
     connections_[static_cast<size_t>(connection->descriptor())].reset();
@@ -267,6 +296,10 @@ void ClientServer::flush_all() {
 
 // ---- housekeeping ----
 
+namespace {
+constexpr int64_t kLongestHandshakeMs = 10'000;
+}  // namespace
+
 void ClientServer::tend(int64_t period_ms) {
   constexpr size_t kAtLeast = 16;
   size_t share = std::max(connections_.size() * static_cast<size_t>(period_ms) / 1000 + 1, kAtLeast);
@@ -275,11 +308,13 @@ void ClientServer::tend(int64_t period_ms) {
     if (const auto& connection = connections_[next_to_tend_++]) look_after(*connection);
   }
   evict_clients();
+  look_at_tls_files();
 }
 
 void ClientServer::look_after(ClientConnection& connection) {
   int64_t now = loop_.wall_ms(), idle_ms = int64_t{network_.idle_timeout_s} * 1000;
   Session& session = connection.session();
+  if (connection.is_shaking_hands() && now - session.created_ms > kLongestHandshakeMs) session.doom();
   if (idle_ms && !session.parked && !session.paused && !session.monitoring && now - session.last_active_ms > idle_ms) {
     log(LogLevel::verbose, "Closing idle client");
     stats.idle_disconnections++;

@@ -2,6 +2,7 @@
 // for all of them once a turn.
 #pragma once
 
+#include <deque>
 #include <expected>
 #include <memory>
 #include <vector>
@@ -17,6 +18,11 @@
 
 namespace vitrine {
 
+struct TlsOptions;
+namespace net {
+class TlsContext;
+}
+
 class ClientServer {
  public:
   struct Stats {
@@ -26,13 +32,14 @@ class ClientServer {
     uint64_t idle_disconnections = 0, evicted_clients = 0, denied_by_protected_mode = 0;
   };
 
-  ClientServer(EventLoop& loop, Dispatcher& dispatcher, const NetworkOptions& network, const ClientOptions& clients);
+  ClientServer(EventLoop& loop, Dispatcher& dispatcher, const NetworkOptions& network, const ClientOptions& clients,
+               const TlsOptions& tls);
   ~ClientServer();
 
   // Opens every listening socket; the text says which one failed and why.
   std::expected<void, std::string> listen();
   void stop_listening();
-  // "tcp", "unix": of what kinds the listeners are.
+  // "tcp", "tls", "unix": of what kinds the listeners are.
   std::vector<std::string> listening_kinds() const;
   // "127.0.0.1:6379", of the first listener.
   std::string listening_at() const;
@@ -41,11 +48,13 @@ class ClientServer {
   void read_on();
   // Runs what was read in this turn.
   void run_input() { intake_.run(); }
+  // A slice of the handshakes that can go on; a storm of them leaves most of the turn to others.
+  void shake_hands();
   // The end of a turn: connections whose waiting commands may go on; then replies; then those that ended.
   void resume_waiting();
   void flush_all();
   // Something was written since, or there is more to read: the next turn must not wait.
-  bool busy() const { return !flush_list_.empty() || !unread_list_.empty(); }
+  bool busy() const { return !flush_list_.empty() || !unread_list_.empty() || !handshake_list_.empty(); }
   // Every `period_ms`: a share of the clients, so that each is looked at once a second: idle? over an output limit for
   // too long? And the memory of them all.
   void tend(int64_t period_ms);
@@ -65,11 +74,14 @@ class ClientServer {
   const ClientOptions& client_options() const { return clients_; }
   const NetworkOptions& network_options() const { return network_; }
   Intake& intake() { return intake_; }
+  // Told by a connection whose handshake is done: its certificate may name a user.
+  void shook_hands(ClientConnection& connection);
   // Told by a connection that is being destroyed.
   void session_ending(Session& session);
   void add_to_flush(ClientConnection& connection);
   void add_to_resume(ClientConnection& connection);
   void add_to_unread(ClientConnection& connection);
+  void add_to_handshakes(ClientConnection& connection);
   // What maxmemory-clients comes to now, in bytes; 0: no limit.
   size_t clients_memory_limit() const { return max_clients_memory_bytes(clients_, memory_limit); }
   // Brings the sum of the clients' memory up to date with this one.
@@ -81,13 +93,19 @@ class ClientServer {
 
  private:
   class Door;   // one listening socket
-  std::expected<void, std::string> listen_tcp();
+  enum class Kind : uint8_t { tcp, tls, unix };
+  std::expected<void, std::string> listen_tcp(Kind kind);
   std::expected<void, std::string> listen_unix();
-  void close_tcp();
+  void close_doors(Kind kind);
+  // Reads certificates and keys anew; the error is for the log, and all stays as it was.
+  std::expected<void, std::string> renew_tls();
+  void follow_tls(Settings& settings);
+  void look_at_tls_files();
+  void limit_handshakes(SessionId newcomer);
   Refusal grow_to(uint32_t max_clients);
-  void admit(Fd fd, bool unix_socket);
-  // True when the newcomer was told why not.
-  bool refused(int fd, bool unix_socket);
+  void admit(Fd fd, Kind kind);
+  // True when the newcomer was told why not (over TLS it is not told).
+  bool refused(int fd, Kind kind);
   void look_after(ClientConnection& connection);
   void evict_clients();
 
@@ -95,12 +113,18 @@ class ClientServer {
   Dispatcher& dispatcher_;
   const NetworkOptions& network_;
   const ClientOptions& clients_;
+  const TlsOptions& tls_options_;
+  std::unique_ptr<net::TlsContext> tls_;   // null: no TLS
+  std::string tls_files_;                  // their fingerprint when they were read
+  int64_t next_look_at_files_ms_ = 0;
   std::vector<std::unique_ptr<Door>> doors_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;  // by descriptor
   size_t connected_ = 0;
   size_t next_to_tend_ = 0;         // a descriptor
   size_t counted_memory_ = 0;       // of all clients, kept only while maxmemory-clients is set
-  std::vector<ClientConnection*> flush_list_, resume_list_, unread_list_;
+  std::vector<ClientConnection*> flush_list_, resume_list_, unread_list_, handshake_list_;
+  std::deque<SessionId> newcomers_;        // over TLS, oldest first; most have long shaken hands
+  size_t shaking_hands_ = 0;
   bool closed_for_commands_ = false;
   Intake intake_;
 };

@@ -51,12 +51,10 @@ struct ClusterOptions {
   int64_t slot_migration_log_max_len = 1000, slot_migration_max_failover_repl_bytes = 0;
 };
 
-struct TlsOptions {
-  int port = 0, auth_clients = 1, auth_clients_user = 0, session_cache_size = 20480, session_cache_timeout_s = 300;
-  int auto_reload_interval_s = 0, new_connections_per_turn = 1;
-  bool cluster = false, replication = false, prefer_server_ciphers = false, session_caching = true;
-  std::string cert_file, key_file, key_file_pass, client_cert_file, client_key_file, client_key_file_pass;
-  std::string dh_params_file, ca_cert_file, ca_cert_dir, protocols, ciphers, ciphersuites;
+// TLS towards other servers.
+struct TlsPeerOptions {
+  bool cluster = false, replication = false;
+  std::string client_cert_file, client_key_file, client_key_file_pass;
 };
 
 struct LaterOptions {
@@ -65,7 +63,7 @@ struct LaterOptions {
   bool rdb_del_sync_files = false;
   ReplicationOptions replication;
   ClusterOptions cluster;
-  TlsOptions tls;
+  TlsPeerOptions tls;
   std::vector<std::string> modules;  // the `loadmodule` lines
   // Active defragmentation.
   bool activedefrag = false;

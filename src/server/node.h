@@ -15,6 +15,7 @@
 #include "engine/observe_options.h"
 #include "io/event_loop.h"
 #include "io/network_options.h"
+#include "io/tls_options.h"
 #include "io/workers.h"
 #include "io/file.h"
 #include "persist/snapshots.h"
@@ -31,6 +32,7 @@ class InfoText;
 
 struct NodeOptions {
   NetworkOptions network;
+  TlsOptions tls;
   ClientOptions clients;
   MemoryOptions memory;
   Keyspace::Options keyspace;

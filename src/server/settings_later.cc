@@ -15,8 +15,6 @@ constexpr EnumName kDisklessLoad[] = {{"disabled", 0}, {"on-empty-db", 1}, {"swa
 constexpr EnumName kPropagationErrors[] = {{"ignore", 0}, {"panic", 1}, {"panic-on-replicas", 2}};
 constexpr EnumName kEndpoints[] = {{"ip", 0}, {"hostname", 1}, {"unknown-endpoint", 2}};
 constexpr EnumName kConfigSaving[] = {{"sync", 0}, {"best-effort", 1}};
-constexpr EnumName kAuthClients[] = {{"no", 0}, {"yes", 1}, {"optional", 2}};
-constexpr EnumName kAuthClientsUser[] = {{"off", 0}, {"CN", 1}, {"URI", 2}};
 
 // Adds rows that do not act yet.
 struct Later {
@@ -152,30 +150,12 @@ void register_cluster(const Later& later, ClusterOptions& o) {
   later.amount("slot-migration-max-failover-repl-bytes", &o.slot_migration_max_failover_repl_bytes, 0);
 }
 
-void register_tls(const Later& later, TlsOptions& o) {
-  later.number("tls-port", &o.port, 0, 65535);
-  later.choice("tls-auth-clients", &o.auth_clients, kAuthClients);
-  later.choice("tls-auth-clients-user", &o.auth_clients_user, kAuthClientsUser);
-  later.number("tls-session-cache-size", &o.session_cache_size, 0);
-  later.number("tls-session-cache-timeout", &o.session_cache_timeout_s, 0);
-  later.number("tls-auto-reload-interval", &o.auto_reload_interval_s, 0);
-  later.number("max-new-tls-connections-per-cycle", &o.new_connections_per_turn, 1, 1000);
+void register_tls(const Later& later, TlsPeerOptions& o) {
   later.flag("tls-cluster", &o.cluster);
   later.flag("tls-replication", &o.replication);
-  later.flag("tls-prefer-server-ciphers", &o.prefer_server_ciphers);
-  later.flag("tls-session-caching", &o.session_caching);
-  later.text("tls-cert-file", &o.cert_file);
-  later.text("tls-key-file", &o.key_file);
-  later.text("tls-key-file-pass", &o.key_file_pass).sensitive();
   later.text("tls-client-cert-file", &o.client_cert_file);
   later.text("tls-client-key-file", &o.client_key_file);
   later.text("tls-client-key-file-pass", &o.client_key_file_pass).sensitive();
-  later.text("tls-dh-params-file", &o.dh_params_file);
-  later.text("tls-ca-cert-file", &o.ca_cert_file);
-  later.text("tls-ca-cert-dir", &o.ca_cert_dir);
-  later.text("tls-protocols", &o.protocols);
-  later.text("tls-ciphers", &o.ciphers);
-  later.text("tls-ciphersuites", &o.ciphersuites);
 }
 
 void register_defragmentation(const Later& later, LaterOptions& o) {

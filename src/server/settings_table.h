@@ -19,8 +19,10 @@ struct NetworkOptions;
 struct ObserveOptions;
 struct PersistOptions;
 struct ProcessOptions;
+struct TlsOptions;
 
 void register_network_settings(Settings& settings, NetworkOptions& options);
+void register_tls_settings(Settings& settings, TlsOptions& options);
 void register_client_settings(Settings& settings, ClientOptions& options);
 // `users` are read, not applied: Acl::load_at_start does that.
 void register_acl_settings(Settings& settings, AclOptions& options);

@@ -9,6 +9,7 @@
 #include "engine/client_options.h"
 #include "engine/observe_options.h"
 #include "io/network_options.h"
+#include "io/tls_options.h"
 #include "persist/options.h"
 #include "server/later_options.h"
 #include "server/process_options.h"
@@ -265,6 +266,7 @@ zset-max-ziplist-value 64
 struct Table {
   Table() {
     register_network_settings(settings, network);
+    register_tls_settings(settings, tls);
     register_client_settings(settings, client);
     register_acl_settings(settings, client.acl);
     register_memory_settings(settings, memory, keyspace);
@@ -293,6 +295,7 @@ struct Table {
   }
 
   NetworkOptions network;
+  TlsOptions tls;
   ClientOptions client;
   MemoryOptions memory;
   Keyspace::Options keyspace;

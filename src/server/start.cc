@@ -54,6 +54,7 @@ void print_help() {
 
 void register_all_settings(Settings& settings, NodeOptions& options) {
   register_network_settings(settings, options.network);
+  register_tls_settings(settings, options.tls);
   register_client_settings(settings, options.clients);
   register_acl_settings(settings, options.clients.acl);
   register_memory_settings(settings, options.memory, options.keyspace);

@@ -30,6 +30,7 @@ void Node::turn() {
   clients_.read_on();
   loop_.dispatch_ready();
   clients_.run_input();
+  clients_.shake_hands();
   meter.lap(TurnPhase::clients);
   if (loop_.dispatch_timers()) meter.lap(TurnPhase::timers);
   if (loop_.dispatch_posted()) meter.lap(TurnPhase::posted);

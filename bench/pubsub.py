@@ -4,7 +4,8 @@
   bench/pubsub.py [--subscribers 10000] [--messages 20] [--bytes 100] [--rounds 3]
 
 `alone`: each message is published when the last has reached everybody, so that every delivery needs a write of its own;
-`together`: ten are published at once. The figure is the server's CPU time per delivery, all of it and what user mode has of it; the servers take turns.
+`together`: ten are published at once. The figure is the server's CPU time per delivery, all of it and what user mode
+has of it; the servers take turns.
 """
 
 import argparse

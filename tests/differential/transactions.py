@@ -35,12 +35,16 @@ def data_command(r):
         [b'ZPOPMIN', k], [b'ZINCRBY', k, n, b'm'], [b'ZREMRANGEBYRANK', k, b'0', b'0'], [b'ZUNIONSTORE', k, b'1', k2],
         [b'RENAME', k, k2], [b'RENAMENX', k, k2], [b'COPY', k, k2], [b'COPY', k, k2, b'REPLACE'],
         [b'COPY', k, k2, b'DB', n], [b'MOVE', k, n], [b'SORT', k, b'ALPHA', b'STORE', k2], [b'TYPE', k], [b'EXISTS', k],
-        [b'EXPIRE', k, b'100'], [b'EXPIRE', k, b'-1'], [b'PEXPIRE', k, b'0'], [b'PERSIST', k], [b'EXPIRE', k, b'100', b'NX'],
-        [b'GETEX', k, b'EX', b'100'], [b'GETEX', k, b'PERSIST'], [b'GETDEL', k], [b'GETSET', k, n], [b'SETEX', k, b'100', n],
+        [b'EXPIRE', k, b'100'], [b'EXPIRE', k, b'-1'], [b'PEXPIRE', k, b'0'], [b'PERSIST', k],
+        [b'EXPIRE', k, b'100', b'NX'],
+        [b'GETEX', k, b'EX', b'100'], [b'GETEX', k, b'PERSIST'], [b'GETDEL', k], [b'GETSET', k, n],
+        [b'SETEX', k, b'100', n],
         [b'SETRANGE', k, b'0', b''], [b'SETRANGE', k, b'1', n], [b'SETBIT', k, b'3', b'1'], [b'MSET', k, n, k2, n],
-        [b'MSETNX', k, n, k2, n], [b'BITOP', b'NOT', k, k2], [b'PFADD', k, n], [b'TOUCH', k], [b'XADD', k, b'1-' + n, b'f', n],
+        [b'MSETNX', k, n, k2, n], [b'BITOP', b'NOT', k, k2], [b'PFADD', k, n], [b'TOUCH', k],
+        [b'XADD', k, b'1-' + n, b'f', n],
         [b'XTRIM', k, b'MAXLEN', b'1'], [b'XDEL', k, b'1-' + n], [b'XGROUP', b'CREATE', k, b'g', b'$', b'MKSTREAM'],
-        [b'XGROUP', b'SETID', k, b'g', b'0'], [b'XREADGROUP', b'GROUP', b'g', b'x', b'COUNT', b'1', b'STREAMS', k, b'>'],
+        [b'XGROUP', b'SETID', k, b'g', b'0'],
+        [b'XREADGROUP', b'GROUP', b'g', b'x', b'COUNT', b'1', b'STREAMS', k, b'>'],
         [b'XACK', k, b'g', b'1-' + n],
         [b'FLUSHDB'] if r.random() < 0.3 else [b'PING'], [b'FLUSHALL'] if r.random() < 0.2 else [b'ECHO', n],
         [b'SWAPDB', n, b'%d' % r.randrange(3)] if r.random() < 0.6 else [b'GET', k], [b'SELECT', n],
@@ -56,7 +60,8 @@ def odd_command(r):
         [b'OBJECT', b'NOSUCH', k], [b'EXEC', b'x'], [b'DISCARD', b'x'], [b'CLIENT', b'NO-EVICT'], [b'UNWATCH'],
         [b'SUBSCRIBE'], [b'SSUBSCRIBE', b'ch'], [b'SAVE'], [b'BGSAVE', b'x'], [b'SHUTDOWN', b'x'],
         [b'PUBLISH', b'nobody', b'm'], [b'SPUBLISH', b'nobody', b'm'],
-        [b'BLPOP', k, b'0'], [b'BRPOP', k, k2, b'0'], [b'BLMOVE', k, k2, b'LEFT', b'LEFT', b'0'], [b'BZPOPMIN', k, b'0'],
+        [b'BLPOP', k, b'0'], [b'BRPOP', k, k2, b'0'], [b'BLMOVE', k, k2, b'LEFT', b'LEFT', b'0'],
+        [b'BZPOPMIN', k, b'0'],
         [b'BRPOPLPUSH', k, k2, b'0'], [b'BLMPOP', b'0', b'1', k, b'LEFT'], [b'BZMPOP', b'0', b'1', k, b'MIN'],
         [b'XREAD', b'BLOCK', b'0', b'STREAMS', k, b'$'], [b'BLPOP', k, b'-1'], [b'BLPOP', k, b'x'],
         [b'RESET'],
@@ -170,7 +175,8 @@ def main():
             if difference:
                 found += 1
                 print(f'DIFFERENCE seed {options.seed} episode {n}:\n    {difference}')
-    print(f'transactions: {commands} commands, seed {options.seed}, {time.monotonic() - began:.1f} s: {found} differences')
+    print(f'transactions: {commands} commands, seed {options.seed}, {time.monotonic() - began:.1f} s: '
+          f'{found} differences')
     return 1 if found else 0
 
 

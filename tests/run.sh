@@ -43,7 +43,6 @@ if [ -x /usr/bin/redis-check-rdb ]; then
   part differential $python tests/differential/run.py --peer $peer --commands $commands --jobs 2
   part blocking $python tests/differential/blocking.py --peer $peer --scenarios $scenarios
   part acl-rules $python tests/differential/acl.py --peer $peer --users $((scenarios * 12))
-  part notifications $python tests/differential/notifications.py --peer $peer
   part transactions $python tests/differential/transactions.py --peer $peer --episodes $((scenarios * 2))
 else
   skip differential "redis-tools is not installed"

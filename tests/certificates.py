@@ -24,8 +24,8 @@ class Authority:
         crt, key, csr, ext = (base.with_suffix(s) for s in ('.crt', '.key', '.csr', '.ext'))
         ext.write_text(f'subjectAltName={names}\n')
         make = ['ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'] if kind == 'ec' else ['rsa:2048']
-        openssl('req', '-newkey', *make, *(['-passout', 'pass:' + password] if password else ['-nodes']), '-keyout', key,
-                '-out', csr, '-subj', f'/CN={name}')
+        openssl('req', '-newkey', *make, *(['-passout', 'pass:' + password] if password else ['-nodes']),
+                '-keyout', key, '-out', csr, '-subj', f'/CN={name}')
         openssl('x509', '-req', '-in', csr, '-CA', self.file, '-CAkey', self.folder / 'ca.key', '-CAcreateserial',
                 '-days', 30, '-out', crt, '-extfile', ext)
         return crt, key

@@ -27,8 +27,8 @@ void ClientServer::follow_tls(Settings& settings) {
   };
   for (const char* name :
        {"tls-cert-file", "tls-key-file", "tls-key-file-pass", "tls-dh-params-file", "tls-ca-cert-file",
-        "tls-ca-cert-dir", "tls-protocols", "tls-ciphers", "tls-ciphersuites", "tls-auth-clients", "tls-prefer-server-ciphers",
-        "tls-session-caching", "tls-session-cache-size", "tls-session-cache-timeout"})
+        "tls-ca-cert-dir", "tls-protocols", "tls-ciphers", "tls-ciphersuites", "tls-auth-clients",
+        "tls-prefer-server-ciphers", "tls-session-caching", "tls-session-cache-size", "tls-session-cache-timeout"})
     settings.find(name)->apply(renew);
   settings.find("tls-port")->apply([this, renew] {
     close_doors(Kind::tls);

@@ -285,3 +285,24 @@ def test_pubsub_in_a_thread(r):
     thread.stop()
     thread.join()
     assert got == [str(i) for i in range(1000)]
+def test_users(r):
+    port = r.connection_pool.connection_kwargs['port']
+    assert r.acl_whoami() == 'default'
+    assert r.acl_setuser('py', enabled=True, passwords=['+one', '+two'], categories=['+@read'],
+                         commands=['+set', '-get'], keys=['cache:*'], channels=['news'])
+    user = r.acl_getuser('py')
+    assert user['enabled'] and user['categories'] == ['-@all', '+@read'] and set(user['commands']) == {'+set', '-get'}
+    assert user['keys'] == ['~cache:*'] and user['channels'] == ['&news'] and len(user['passwords']) == 2
+    assert 'py' in r.acl_users() and any(line.startswith('user py on ') for line in r.acl_list())
+    mine = redis.Redis(port=port, username='py', password='two', decode_responses=True)
+    assert mine.set('cache:1', 'x') and mine.exists('cache:1') == 1
+    for refused in (lambda: mine.get('cache:1'), lambda: mine.set('other', 1), lambda: mine.acl_whoami()):
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            refused()
+    with pytest.raises(redis.exceptions.ResponseError, match='WRONGPASS'):
+        redis.Redis(port=port, username='py', password='three').ping()
+    assert {'key', 'command', 'auth'} <= {entry['reason'] for entry in r.acl_log()}
+    assert r.acl_log_reset()
+    assert len(r.acl_genpass()) == 64 and 'string' in r.acl_cat() and 'get' in r.acl_cat('string')
+    assert r.acl_deluser('py') == 1 and r.acl_getuser('py') is None
+    mine.close()

@@ -208,7 +208,7 @@ def holdings():
         Holding('one sorted set, members of 17 B', 64, lambda a, b: grouped('ZADD', 'big', scores(a, b))),
         Holding('one list, items of 15 B', 17.5, many('RPUSH', lambda i: (f'item:{i:010}',))),
         Holding('one stream, entries of 2 small fields', 13.5, entries, lines=2),
-        Holding('one array, items of 15 B (Redis: list)', 18.5,
+        Holding('one array, items of 15 B (Redis: list)', 19,
                 many('ARINSERT', lambda i: (f'item:{i:010}',)),
                 stand_in=many('RPUSH', lambda i: (f'item:{i:010}',))),
     ]

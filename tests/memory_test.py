@@ -108,7 +108,7 @@ def templates(client):
     for command in client.ok('COMMAND'):
         for name, arity, _, first, *_ in [command[:6]] + [sub[:6] for sub in command[9]]:
             words = name.decode().replace('|', ' ')
-            if first > 0 and words not in named:
+            if first > 0 and words not in named and not words.startswith(('ssub', 'sunsub', 'spub')):   # no keys
                 args = words.split(' ') + ['1'] * max(0, abs(arity) - len(words.split(' ')))
                 known.append(' '.join(args[:first] + ['K'] + args[first + 1:]))
     return known

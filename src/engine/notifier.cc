@@ -22,6 +22,7 @@ void Notifier::follow(uint32_t events) {
 }
 
 void Notifier::on_change(const Change& change) {
+  if (change.event.empty()) return;    // of no interest to anybody but WATCH and the logs
   if (events_ & bit(change.kind)) publish(change.db, change.event, change.key);
 }
 

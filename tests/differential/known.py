@@ -82,6 +82,10 @@ KNOWN = [
           'XREAD knows the id "+", the last entry (Redis 7.4); 7.0.15 refuses it.',
           lambda args, a, b: upper(args, 0) == b'XREAD' and b'+' in args and
           a == ('-', b'ERR Invalid stream ID specified as stream command argument')),
+    Known('newer-policies',
+          'The values of maxmemory-policy include those of the least recently modified (Redis 8.6).',
+          lambda args, a, b: a[0] == b[0] == '-' and b[1].replace(b'volatile-lrm, ', b'').replace(b'allkeys-lrm, ', b'')
+          == a[1]),
     Known('lolwut',
           'LOLWUT draws a picture of its own.',
           lambda args, a, b: upper(args, 0) == b'LOLWUT' and b'Redis ver.' in b[1]),

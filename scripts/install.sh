@@ -5,7 +5,7 @@ set -euo pipefail
 
 # A package is there when dpkg has it, or, for `name=command`, when the command is found (another source may bring it).
 build=(g++=g++ cmake=cmake ninja-build=ninja pkg-config=pkg-config python3=python3
-       libfmt-dev libjemalloc-dev libxxhash-dev liblzf-dev libssl-dev libre2-dev)
+       libfmt-dev libjemalloc-dev libxxhash-dev liblzf-dev libluajit-5.1-dev libssl-dev libre2-dev)
 test=(libgtest-dev python3-redis python3-hiredis python3-pytest openssl=openssl redis-tools nodejs=node npm=npm)
 bench=(redis-tools python3=python3 python3-matplotlib libbenchmark-dev libgtest-dev)
 fuzz=(clang=clang++ libclang-rt-14-dev libgtest-dev)

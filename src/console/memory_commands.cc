@@ -110,9 +110,10 @@ void stats(Call& c, const Sources& s, const Measured& m) {
   pairs.integer("clients.normal", a.clients);
   pairs.integer("cluster.links", 0);
   pairs.integer("aof.buffer", 0);
-  pairs.integer("lua.caches", 0);
-  pairs.integer("functions.caches", 0);
-  pairs.integer("script.VMs", 0);
+  ScriptFigures scripts = s.scripts();
+  pairs.integer("lua.caches", scripts.scripts_bytes);
+  pairs.integer("functions.caches", scripts.functions_bytes);
+  pairs.integer("script.VMs", scripts.scripts_heap_bytes + scripts.functions_heap_bytes);
   stats_of_databases(pairs, c);
   pairs.integer("overhead.db.hashtable.lut", a.tables);
   pairs.integer("overhead.db.hashtable.rehashing", 0);

@@ -45,15 +45,17 @@ double ratio(size_t above, size_t below) {
 }
 int64_t difference(size_t a, size_t b) { return static_cast<int64_t>(a) - static_cast<int64_t>(b); }
 
-void write_scripts(InfoText& text) {
-  for (const char* name : {"used_memory_lua", "used_memory_vm_eval"}) text.idle(name);
-  text.field("used_memory_lua_human", "0B");
-  for (const char* name : {"used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions",
-                           "number_of_libraries", "used_memory_vm_functions"})
-    text.idle(name);
-  text.memory("used_memory_vm_total", 0);
-  text.idle("used_memory_functions");
-  text.memory("used_memory_scripts", 0);
+void write_scripts(InfoText& text, const ScriptFigures& f) {
+  text.memory("used_memory_lua", f.scripts_heap_bytes);
+  text.field("used_memory_vm_eval", f.scripts_heap_bytes);
+  text.field("used_memory_scripts_eval", f.scripts_bytes);
+  text.field("number_of_cached_scripts", f.scripts);
+  text.field("number_of_functions", f.functions);
+  text.field("number_of_libraries", f.libraries);
+  text.field("used_memory_vm_functions", f.functions_heap_bytes);
+  text.memory("used_memory_vm_total", f.scripts_heap_bytes + f.functions_heap_bytes);
+  text.field("used_memory_functions", f.functions_bytes);
+  text.memory("used_memory_scripts", f.scripts_bytes + f.functions_bytes);
 }
 
 void write_allocator(InfoText& text, const memory::Figures& f, const MemoryAccount& a) {
@@ -86,7 +88,7 @@ void write_memory(InfoText& text, const Sources& s, const Measured& m) {
   text.field("allocator_resident", f.resident);
   text.field("allocator_muzzy", f.muzzy);
   text.memory("total_system_memory", total);
-  write_scripts(text);
+  write_scripts(text, s.scripts());
   text.memory("maxmemory", s.memory.maxmemory);
   text.field("maxmemory_policy", s.settings.find("maxmemory-policy")->format());
   write_allocator(text, f, a);

@@ -26,7 +26,7 @@ void write_eviction_and_expiry(InfoText& text, const Sources& s, const Measured&
   text.field("expired_due_age_ms", late.age_ms);
   text.field("evicted_keys", k.evicted);
   text.field("evicted_clients", s.connections().evicted_clients);
-  text.idle("evicted_scripts");
+  text.field("evicted_scripts", s.scripts().evicted_scripts);
   int64_t exceeding_us = s.evictor.exceeding_us();
   text.field("total_eviction_exceeded_time", (s.evictor.stats().exceeded_us + exceeding_us) / 1000);
   text.field("current_eviction_exceeded_time", exceeding_us / 1000);

@@ -33,6 +33,13 @@ struct ForkFigures {
   int64_t last_us = 0;               // what the last fork took
 };
 
+struct ScriptFigures {
+  size_t scripts = 0, libraries = 0, functions = 0;
+  size_t scripts_bytes = 0, functions_bytes = 0;            // of their texts
+  size_t scripts_heap_bytes = 0, functions_heap_bytes = 0;  // of the interpreters
+  uint64_t evicted_scripts = 0;
+};
+
 // Everything outlives the console.
 struct Sources {
   EventLoop& loop;
@@ -48,6 +55,7 @@ struct Sources {
   const std::string& config_file;
   std::function<ConnectionFigures()> connections;
   std::function<ForkFigures()> forks;
+  std::function<ScriptFigures()> scripts;
 };
 
 }  // namespace vitrine

@@ -50,6 +50,7 @@ class Call {
   bool may_block = true;         // false inside MULTI and scripts: a command that would park replies its timeout
   bool retried = false;          // runs again because one of its keys was fed:
   Bytes fed_key;                 // this one, the only one to look at
+  bool shown = false;            // the observers of calls have been told
   bool slow_path = false;        // not counted in SLOWLOG (a command may ask for that)
 
   uint64_t hash_of(Bytes key) const { return key.data() == hashed_key_.data() ? hash_ : hash_bytes(key); }

@@ -173,6 +173,8 @@ bool Dispatcher::refuse_for_memory(Session& session, const Prepared& p) {
 bool Dispatcher::refuse_for_data(Session& session, const Prepared& p) {
   if (__builtin_expect(data_gate.open(), 1)) return false;
   uint64_t flags = p.command->flags;
+  if (!data_gate.busy_refusal.empty() && !(flags & command_flag::kAllowBusy))
+    return refuse(session, p, data_gate.busy_refusal);
   if (data_gate.loading && !(flags & command_flag::kLoading))
     return refuse(session, p, "LOADING Redis is loading the dataset in memory");
   if (data_gate.write_refusal.empty()) return false;
@@ -325,14 +327,16 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   if (fed_key) call.fed_key = *fed_key;
   effects_.begin_command(session.db);
   bool was_running = std::exchange(session.running, true);
+  depth_++;
   if (command->handler) command->handler(call);
   else command->bound(call);
   session.running = was_running;
   if (__builtin_expect(session.tracking != nullptr, 0)) tracking_.remember(session, *command, argv);
+  depth_--;
   effects_.end_command(argv, call.changed());
-  if (__builtin_expect(!observers_.empty(), 0) && !fed_key)
+  if (__builtin_expect(!observers_.empty(), 0) && !fed_key && !call.shown)
     for (CallObserver* observer : observers_) observer->on_call(session, *command, argv);
-  if (!nested) effects_.close_unit();
+  if (depth_ == 0) effects_.close_unit();
 
   uint64_t end = ticks(), duration = end - start;
   if (!nested) last_stamp_ = end;
@@ -350,7 +354,8 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   size_t request = static_cast<size_t>(argv.back().data() + argv.back().size() - argv.front().data());
   size_t written = session.out.pending() - pending;
   if (__builtin_expect(duration >= thresholds.slow_ticks || request >= thresholds.request_bytes ||
-                           written >= thresholds.reply_bytes, 0) && !call.slow_path)
+                           written >= thresholds.reply_bytes, 0) &&
+      !call.slow_path && session.origin != Origin::script)
     for (CallObserver* observer : notable_observers_)
       observer->on_notable(session, *command, argv, ticks_to_ns(duration), request, written);
   in_hand_ = outer_in_hand;
@@ -358,7 +363,7 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
 }
 
 void Dispatcher::serve_waiters() {
-  if (serving_) return;
+  if (serving_ || depth_ > 0) return;
   serving_ = true;
   waiters_.serve(sessions_, [this](Session& session, Command* command, std::span<const Bytes> argv, Bytes fed) {
     Prepared p = prepare(argv);

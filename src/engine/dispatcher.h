@@ -85,8 +85,15 @@ class Dispatcher {
   void begin_batch() { last_stamp_ = 0; }
   // Runs what was fed meanwhile (timers, unblocked sessions); run() does it by itself.
   void serve_waiters();
-  // Runs a command as part of the unit under way, without gates or waiters (EXEC; later scripts).
+  // Runs a command as part of the unit under way, without gates or waiters (EXEC, scripts).
   void run_nested(Session& session, Command* command, std::span<const Bytes> argv);
+  void run_nested(Session& session, const Prepared& p) {
+    execute(session, p.command, p.argv, p.hash, p.key, true, nullptr);
+  }
+  // Tells the observers of a call now, before what it calls itself; the handler then sets Call::shown.
+  void show(const Call& call) {
+    for (CallObserver* observer : observers_) observer->on_call(call.session, *call.command, call.args.argv());
+  }
   // For a command that was permitted when it was queued: false when it no longer is, and the refusal is its reply.
   bool still_permitted(Session& session, const Command& command, std::span<const Bytes> argv);
 
@@ -98,11 +105,12 @@ class Dispatcher {
   };
   MemoryGate memory_gate;
   // What the state of the data on disk refuses: everything but what says it may run then (loading), or writes (with
-  // this error). Both free: false and empty.
+  // this error). All free: false and empty.
   struct DataGate {
     bool loading = false;
     Bytes write_refusal;
-    bool open() const { return !loading && write_refusal.empty(); }
+    Bytes busy_refusal;             // a script runs for long: what everything gets that is not allowed meanwhile
+    bool open() const { return !loading && write_refusal.empty() && busy_refusal.empty(); }
   };
   DataGate data_gate;
   // Told when RESET or the session's end stops a MONITOR.
@@ -187,6 +195,7 @@ class Dispatcher {
   const Session* session_in_hand_ = nullptr;
   PubSub pubsub_;
   Tracking tracking_;
+  int depth_ = 0;             // commands on the stack: those of a client, within a script that lets them in, as well
   uint64_t longest_ticks_ = 0;
   const Command* longest_command_ = nullptr;
 };

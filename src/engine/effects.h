@@ -9,6 +9,7 @@
 // (append-only log, replication backlog), several of them between MULTI and EXEC. Expiry and eviction enter as DEL.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -57,6 +58,9 @@ class Effects {
     for (EffectSink* sink : sinks_) sink->on_unit(unit_);
     unit_.clear();
   }
+  // How many commands the open unit has so far; and it forgets those from there on (what a script took back).
+  size_t gathered() const { return unit_.size(); }
+  void drop_from(size_t count) { unit_.resize(std::min(count, unit_.size())); }
   void attach(EffectSink* sink) { sinks_.push_back(sink); }
   void detach(EffectSink* sink) { std::erase(sinks_, sink); }
 

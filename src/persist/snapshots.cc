@@ -270,6 +270,9 @@ std::expected<SnapshotContent, std::string> Snapshots::load(bool replace, bool s
     return std::unexpected(options_.dbfilename + ": " + (source.error.empty() ? content.error() : source.error));
   stats_.loaded_keys = content->keys;
   stats_.expired_keys = content->expired;
+  if (on_functions)
+    if (std::string error = on_functions(content->functions); !error.empty())
+      return std::unexpected(options_.dbfilename + ": a library of functions: " + error);
   functions = content->functions;
   return content;
 }

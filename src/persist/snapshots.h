@@ -78,6 +78,8 @@ class Snapshots {
 
   // Code of function libraries, as they come and go with the files.
   std::vector<std::string> functions;
+  // Makes libraries of those that a file held; an error's text, or nothing.
+  std::function<std::string(std::span<const std::string>)> on_functions;
 
  private:
   class FileSink;

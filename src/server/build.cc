@@ -6,6 +6,7 @@
 #include "engine/acl.h"
 #include "engine/engine_commands.h"
 #include "persist/commands.h"
+#include "script/script_commands.h"
 #include "server/node.h"
 #include "server/server_commands.h"
 
@@ -95,13 +96,14 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
       waiters_(keyspace_), watches_(keyspace_, sessions_),
       dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_,
                   waiters_, watches_),
-      notifier_(keyspace_, dispatcher_.pubsub()), snapshots_(loop_, files_, keyspace_, options.persist),
-      migration_(options.persist),
+      notifier_(keyspace_, dispatcher_.pubsub()), scripting_(dispatcher_, options.scripts),
+      snapshots_(loop_, files_, keyspace_, options.persist), migration_(options.persist),
       clients_(loop_, dispatcher_, options.network, options.clients, options.tls),
       console_({loop_, workers_, keyspace_, evictor_, dispatcher_, settings, options.network, options.clients,
                 options.memory, options.observe, options.config_file,
                 [this] { return connection_figures(clients_.stats, migration_); },
-                [this] { return ForkFigures{snapshots_.stats().forks, snapshots_.stats().last_fork_us}; }}) {
+                [this] { return ForkFigures{snapshots_.stats().forks, snapshots_.stats().last_fork_us}; },
+                [this] { return script_figures(); }}) {
   keyspace_.set_background([this](std::function<void()> work) {
     workers_.submit(Workers::Kind::lazy_free, std::move(work));
   });
@@ -111,9 +113,11 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
   add_dump_commands(registry_, options.persist);
   migration_.add_commands(registry_);
   add_snapshot_commands(registry_, snapshots_);
+  add_script_commands(registry_, scripting_);
   console_.add_commands(registry_);
   console_.add_help(registry_);
   wire_persistence();
+  wire_scripts();
   apply_settings();
   console_.started();
 }
@@ -200,6 +204,7 @@ void Node::reset_stats() {
   keyspace_.stats() = {};
   keyspace_.stats().changes = changes;
   clients_.stats = {};
+  scripting_.scripts.reset_stats();
   console_.reset_stats();
 }
 

@@ -71,6 +71,8 @@ void ClientConnection::release_input() {
 void ClientConnection::read_input(bool to_the_end) {
   // While its last reply is on the way, what it sends is not read.
   if (!may_go_on()) return;
+  // One of its commands is on the stack, and serves others meanwhile: its own input waits for the next turn.
+  if (session_->running) return server_.add_to_unread(*this);
   std::span<char> room;
   if (input_size_ == 0) {
     room = server_.intake().room();

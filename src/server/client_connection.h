@@ -54,6 +54,8 @@ class ClientConnection final : public Watcher, public Peer {
   size_t parse(Bytes data, size_t batch_end, CommandBatch& batch);
   // Runs commands that parse() yielded; returns how many before one that must wait or the end of this client.
   size_t run(std::span<const Prepared> commands);
+  // What parse() has yielded and nobody ran is parsed once more.
+  void parse_again() { parser_.restart(); }
   // The end of this arrival: keeps what was not run.
   void finish_input(Bytes rest);
 

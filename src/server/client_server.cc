@@ -63,7 +63,7 @@ class ClientServer::Door final : public Watcher {
 ClientServer::ClientServer(EventLoop& loop, Dispatcher& dispatcher, const NetworkOptions& network,
                            const ClientOptions& clients, const TlsOptions& tls)
     : loop_(loop), dispatcher_(dispatcher), network_(network), clients_(clients), tls_options_(tls),
-      intake_(dispatcher) {}
+      intake_(std::make_unique<Intake>(dispatcher)) {}
 
 ClientServer::~ClientServer() {
   stop_listening();
@@ -255,7 +255,21 @@ void ClientServer::read_on() {
     connection->in_unread_list = false;
     connection->read_on();
   }
-  intake_.run();
+  intake_->run();
+}
+
+void ClientServer::serve_aside() {
+  if (!aside_) aside_ = std::make_unique<Intake>(dispatcher_);
+  intake_->hand_over(*aside_);
+  intake_.swap(aside_);
+  loop_.dispatch_ready();     // what is left of the turn under way; its list ends with the next wait()
+  intake_->run();
+  loop_.wait(0);
+  loop_.dispatch_ready();
+  intake_->run();
+  read_on();
+  intake_.swap(aside_);
+  flush_all();
 }
 
 void ClientServer::resume_waiting() {
@@ -266,7 +280,7 @@ void ClientServer::resume_waiting() {
     connection->in_resume_list = false;
     connection->process_waiting();
   }
-  intake_.run();
+  intake_->run();
 }
 
 void ClientServer::flush_all() {
@@ -278,6 +292,10 @@ void ClientServer::flush_all() {
   list.swap(flush_list_);
   for (ClientConnection* connection : list) {
     connection->in_flush_list = false;
+    if (connection->session().running) {   // it may be about to end: not while its command is on the stack
+      add_to_flush(*connection);
+      continue;
+    }
     if (connection->flush()) continue;
     if (connection->in_resume_list) std::erase(resume_list_, connection);
     if (connection->in_flush_list) std::erase(flush_list_, connection);

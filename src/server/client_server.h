@@ -47,9 +47,11 @@ class ClientServer {
   // The start of a turn: reads on from those who had more to read than the last one's share, and runs it.
   void read_on();
   // Runs what was read in this turn.
-  void run_input() { intake_.run(); }
+  void run_input() { intake_->run(); }
   // A slice of the handshakes that can go on; a storm of them leaves most of the turn to others.
   void shake_hands();
+  // From within a command that takes long: reads, runs and answers what others send, as far as the gates let it.
+  void serve_aside();
   // The end of a turn: connections whose waiting commands may go on; then replies; then those that ended.
   void resume_waiting();
   void flush_all();
@@ -73,7 +75,7 @@ class ClientServer {
   Sessions& sessions() { return dispatcher_.sessions(); }
   const ClientOptions& client_options() const { return clients_; }
   const NetworkOptions& network_options() const { return network_; }
-  Intake& intake() { return intake_; }
+  Intake& intake() { return *intake_; }
   // Told by a connection whose handshake is done: its certificate may name a user.
   void shook_hands(ClientConnection& connection);
   // Told by a connection that is being destroyed.
@@ -126,7 +128,7 @@ class ClientServer {
   std::deque<SessionId> newcomers_;        // over TLS, oldest first; most have long shaken hands
   size_t shaking_hands_ = 0;
   bool closed_for_commands_ = false;
-  Intake intake_;
+  std::unique_ptr<Intake> intake_, aside_;   // `aside_` is the one in use while serve_aside() runs
 };
 
 }  // namespace vitrine

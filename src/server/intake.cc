@@ -21,13 +21,24 @@ void Intake::add(ClientConnection& from, Bytes data) {
 void Intake::run() {
   while (!arrivals_.empty()) {
     look_ahead();
-    for (size_t i = 0; i < looked_at_; i++)
-      if (run_ahead(arrivals_[i])) unfinished_.push_back(arrivals_[i]);
+    for (running_ = 0; running_ < looked_at_; running_++)
+      if (run_ahead(arrivals_[running_])) unfinished_.push_back(arrivals_[running_]);
     unfinished_.insert(unfinished_.end(), arrivals_.begin() + static_cast<ptrdiff_t>(looked_at_), arrivals_.end());
     arrivals_.swap(unfinished_);
     unfinished_.clear();
   }
   used_bytes_ = 0;
+}
+
+void Intake::hand_over(Intake& other) {
+  auto give = [&](Arrival& a) {
+    if (!a.from) return;
+    a.from->parse_again();
+    other.arrivals_.push_back({a.from, a.data});
+    a.from = nullptr;
+  };
+  for (size_t i = running_ + 1; i < arrivals_.size(); i++) give(arrivals_[i]);
+  for (Arrival& a : unfinished_) give(a);
 }
 
 // Parses from the first arrivals what the batch has room for, and prepares it.
@@ -36,7 +47,7 @@ void Intake::look_ahead() {
   for (looked_at_ = 0; looked_at_ < arrivals_.size() && batch_.size() < kAhead; looked_at_++) {
     Arrival& a = arrivals_[looked_at_];
     a.first = batch_.size();
-    a.parsed_bytes = a.from->may_run() ? a.from->parse(a.data, a.first + kAhead, batch_) : 0;
+    a.parsed_bytes = a.from && a.from->may_run() ? a.from->parse(a.data, a.first + kAhead, batch_) : 0;
     a.end = batch_.size();
   }
   dispatcher_.begin_batch();
@@ -44,6 +55,7 @@ void Intake::look_ahead() {
 }
 
 bool Intake::run_ahead(Arrival& a) {
+  if (!a.from) return false;
   size_t commands = a.end - a.first;
   size_t ran = a.from->run({prepared_.data() + a.first, commands});
   // Offsets in the batch count from the front of each arrival.

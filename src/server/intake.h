@@ -37,10 +37,12 @@ class Intake {
   void add(ClientConnection& from, Bytes data);
   // Runs all that was gathered.
   void run();
+  // From within a command that this is running: what others have sent goes to `other`, which runs meanwhile.
+  void hand_over(Intake& other);
 
  private:
   struct Arrival {
-    ClientConnection* from;
+    ClientConnection* from;              // null: handed over
     Bytes data;                          // not yet run
     size_t parsed_bytes = 0;             // of the commands looked at
     size_t first = 0, end = 0;           // the commands looked at, in the batch
@@ -54,6 +56,7 @@ class Intake {
   size_t used_bytes_ = 0;
   std::vector<Arrival> arrivals_, unfinished_;
   size_t looked_at_ = 0;                 // arrivals
+  size_t running_ = 0;                   // of those, the one that runs
   CommandBatch batch_;
   std::vector<Prepared> prepared_;       // of the batch
 };

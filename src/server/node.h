@@ -19,6 +19,7 @@
 #include "io/workers.h"
 #include "io/file.h"
 #include "persist/snapshots.h"
+#include "script/scripting.h"
 #include "server/client_server.h"
 #include "server/later_options.h"
 #include "server/process_options.h"
@@ -38,6 +39,7 @@ struct NodeOptions {
   Keyspace::Options keyspace;
   ObserveOptions observe;
   PersistOptions persist;
+  ScriptOptions scripts;
   ProcessOptions process;
   LaterOptions later;
   std::string config_file;       // absolute; empty: started without one
@@ -85,8 +87,11 @@ class Node {
   void apply_memory_settings();
   void apply_acl_settings();
   void wire_persistence();
+  void wire_scripts();
   void follow_persistence();
   void serve_while_loading();
+  bool serve_while_busy();
+  ScriptFigures script_figures() const;
   void reset_stats();
   int sleep_ms();
   bool reclaim_expired();
@@ -107,6 +112,7 @@ class Node {
   WatchTable watches_;
   Dispatcher dispatcher_;
   Notifier notifier_;
+  Scripting scripting_;
   SystemFiles files_;
   Snapshots snapshots_;
   Migration migration_;

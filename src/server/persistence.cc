@@ -66,10 +66,6 @@ bool Node::load_data() {
   loop_.refresh();
   if (!content->written_by.empty())
     log(LogLevel::notice, "Loading RDB produced by version %s", content->written_by.c_str());
-  if (!content->functions.empty())
-    log(LogLevel::warning,
-        "The snapshot holds %zu function libraries. They cannot run yet; they are kept and saved again.",
-        content->functions.size());
   log(LogLevel::notice, "Done loading RDB, keys loaded: %llu, keys expired: %llu, empty keys skipped: %llu.",
       static_cast<unsigned long long>(content->keys), static_cast<unsigned long long>(content->expired),
       static_cast<unsigned long long>(content->empty));

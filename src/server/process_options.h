@@ -41,7 +41,6 @@ struct ProcessOptions {
   std::string hash_seed;                     // empty: random
   std::string availability_zone;
   bool extended_redis_compatibility = false;
-  int64_t busy_reply_threshold_ms = 5000;
   // rename-command: old name, new name ("" removes the command), as read.
   std::vector<std::pair<std::string, std::string>> renamed_commands;
 };

@@ -222,9 +222,6 @@ void register_process_settings(Settings& settings, ProcessOptions& o) {
   settings.text("hash-seed", &o.hash_seed).immutable();
   settings.text("availability-zone", &o.availability_zone);
   settings.boolean("extended-redis-compatibility", &o.extended_redis_compatibility);
-  settings.integer("busy-reply-threshold", &o.busy_reply_threshold_ms, 0, INT64_MAX)
-      .alias("lua-time-limit")
-      .not_acting();
   settings.directive("rename-command", [&o](std::span<const std::string> words) -> Refusal {
     if (words.size() != 2) return "Bad directive or wrong number of arguments";
     if (!is_command(o, words[0])) return "No such command in rename-command";

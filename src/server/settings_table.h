@@ -20,6 +20,7 @@ struct ObserveOptions;
 struct PersistOptions;
 struct ProcessOptions;
 struct TlsOptions;
+struct ScriptOptions;
 
 void register_network_settings(Settings& settings, NetworkOptions& options);
 void register_tls_settings(Settings& settings, TlsOptions& options);
@@ -32,6 +33,7 @@ void register_encoding_settings(Settings& settings, EncodingLimits& limits);
 void register_observe_settings(Settings& settings, ObserveOptions& options);
 void register_log_settings(Settings& settings, LogOptions& options);
 void register_persist_settings(Settings& settings, PersistOptions& options);
+void register_script_settings(Settings& settings, ScriptOptions& options);
 // Also makes enable-protected-configs guard the guarded ones.
 void register_process_settings(Settings& settings, ProcessOptions& options);
 void register_later_settings(Settings& settings, LaterOptions& options);

@@ -11,6 +11,7 @@
 #include "io/network_options.h"
 #include "io/tls_options.h"
 #include "persist/options.h"
+#include "script/options.h"
 #include "server/later_options.h"
 #include "server/process_options.h"
 #include "store/memory_options.h"
@@ -274,6 +275,7 @@ struct Table {
     register_observe_settings(settings, observe);
     register_log_settings(settings, logging);
     register_persist_settings(settings, persist);
+    register_script_settings(settings, scripts);
     register_process_settings(settings, process);
     register_later_settings(settings, later);
   }
@@ -302,6 +304,7 @@ struct Table {
   ObserveOptions observe;
   LogOptions logging;
   PersistOptions persist;
+  ScriptOptions scripts;
   ProcessOptions process;
   LaterOptions later;
   Settings settings;

@@ -18,6 +18,8 @@ void shutdown(Call& c, Node& node) {
   if (!c.args.failed() && abort && c.args.size() > 2) c.args.fail();
   if (!c.args.done()) return;
   // There is nothing that a shutdown waits for, so none can be under way when the next command comes.
+  if (!nosave && !node.dispatcher().data_gate.busy_refusal.empty())
+    return c.reply.error(node.dispatcher().data_gate.busy_refusal);   // its data is half changed
   if (abort) return c.reply.error("ERR No shutdown in progress.");
   if (!node.shut_down({save, nosave, force})) return c.reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
   // No reply: the end of the connection is the answer.

@@ -62,6 +62,7 @@ void register_all_settings(Settings& settings, NodeOptions& options) {
   register_observe_settings(settings, options.observe);
   register_log_settings(settings, the_log().options);
   register_persist_settings(settings, options.persist);
+  register_script_settings(settings, options.scripts);
   register_process_settings(settings, options.process);
   register_later_settings(settings, options.later);
 }

@@ -172,11 +172,18 @@ void OutputBuffer::take(OutputBuffer& other) {
   }
 }
 
-std::string OutputBuffer::text() const {
-  std::string all;
+void OutputBuffer::copy_to(char* out) const {
   std::vector<iovec> piece(blocks_.size());
   int n = pieces(piece.data(), static_cast<int>(piece.size()));
-  for (int i = 0; i < n; i++) all.append(static_cast<char*>(piece[i].iov_base), piece[i].iov_len);
+  for (int i = 0; i < n; i++) {
+    std::memcpy(out, piece[i].iov_base, piece[i].iov_len);
+    out += piece[i].iov_len;
+  }
+}
+
+std::string OutputBuffer::text() const {
+  std::string all(pending(), '\0');
+  copy_to(all.data());
   return all;
 }
 

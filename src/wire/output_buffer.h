@@ -96,6 +96,8 @@ class OutputBuffer {
   // Moves everything pending in `other` behind what is here.
   void take(OutputBuffer& other);
   std::string text() const;
+  // REQUIRES: room for pending() bytes.
+  void copy_to(char* out) const;
 
  private:
   struct Block {

@@ -1,0 +1,225 @@
+// The functions of Lua's base, table and math libraries that must know the sandbox: those that could write to a
+// protected table, those that read past its metatable, and those that would load more than text.
+#include <cmath>
+
+#include "script/interpreter.h"
+#include "script/sandbox.h"
+
+namespace vitrine {
+
+namespace {
+
+// Without a place in the script, as these functions' errors have none.
+int refuse_write(lua_State* L) {
+  lua_pushliteral(L, "Attempt to modify a readonly table");
+  return lua_error(L);
+}
+
+int rawset(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checkany(L, 2);
+  luaL_checkany(L, 3);
+  if (Interpreter::of(L).is_protected(L, 1)) return refuse_write(L);
+  lua_settop(L, 3);
+  lua_rawset(L, 1);
+  return 1;
+}
+
+int rawget(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  if (Interpreter::of(L).push_content(L, 1)) lua_replace(L, 1);
+  lua_rawget(L, 1);
+  return 1;
+}
+
+int setmetatable(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  int kind = lua_type(L, 2);
+  luaL_argcheck(L, kind == LUA_TNIL || kind == LUA_TTABLE, 2, "nil or table expected");
+  if (Interpreter::of(L).is_protected(L, 1)) return refuse_write(L);
+  if (luaL_getmetafield(L, 1, "__metatable")) return luaL_error(L, "cannot change a protected metatable");
+  lua_settop(L, 2);
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+// The next pair of a content that nobody gets hold of: its upvalues are the interpreter and the content.
+int next_of_content(lua_State* L) {
+  lua_settop(L, 2);
+  return lua_next(L, lua_upvalueindex(2)) ? 2 : (lua_pushnil(L), 1);
+}
+
+// Upvalues: the interpreter, next.
+int pairs(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  Interpreter& lua = Interpreter::of(L);
+  lua_settop(L, 1);
+  if (lua.push_content(L, 1)) {
+    lua_pushlightuserdata(L, &lua);
+    lua_insert(L, -2);
+    lua_pushcclosure(L, next_of_content, 2);
+  } else {
+    lua_pushvalue(L, lua_upvalueindex(2));
+  }
+  lua_pushvalue(L, 1);
+  lua_pushnil(L);
+  return 3;
+}
+
+const char* piece_of_function(lua_State* L, void*, size_t* size) {
+  luaL_checkstack(L, 2, "too many nested functions");
+  lua_pushvalue(L, 1);
+  lua_call(L, 0, 1);
+  if (lua_isnil(L, -1)) {
+    *size = 0;
+    return nullptr;
+  }
+  if (!lua_isstring(L, -1)) luaL_error(L, "reader function must return a string");
+  lua_replace(L, 3);   // keeps the piece alive
+  return lua_tolstring(L, 3, size);
+}
+
+struct Text {
+  Bytes bytes;
+  bool read = false;
+};
+
+const char* piece_of_text(lua_State*, void* data, size_t* size) {
+  auto& text = *static_cast<Text*>(data);
+  if (text.read) return nullptr;
+  text.read = true;
+  *size = text.bytes.size();
+  return text.bytes.data();
+}
+
+int loaded(lua_State* L, int status) {
+  if (status == 0) return 1;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+int loadstring(lua_State* L) {
+  Text text{{}, false};
+  size_t size = 0;
+  const char* bytes = luaL_checklstring(L, 1, &size);
+  text.bytes = {bytes, size};
+  const char* name = luaL_optstring(L, 2, bytes);
+  return loaded(L, lua_loadx(L, piece_of_text, &text, name, "t"));
+}
+
+int load(lua_State* L) {
+  if (lua_type(L, 1) == LUA_TSTRING) return loadstring(L);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  const char* name = luaL_optstring(L, 2, "=(load)");
+  Interpreter::of(L).guard_stack(L);
+  lua_settop(L, 3);
+  return loaded(L, lua_loadx(L, piece_of_function, nullptr, name, "t"));
+}
+
+// The collector belongs to all scripts: one may ask it and may have it run, not steer it.
+int collectgarbage(lua_State* L) {
+  static const char* const kOptions[] = {"collect", "stop", "restart", "count", "step", "setpause", "setstepmul",
+                                         nullptr};
+  switch (luaL_checkoption(L, 1, "collect", kOptions)) {
+    case 0: lua_gc(L, LUA_GCCOLLECT, 0), lua_pushinteger(L, 0); break;
+    case 3: lua_pushnumber(L, static_cast<double>(Interpreter::of(L).heap().used_bytes()) / 1024); break;
+    case 4: lua_pushboolean(L, lua_gc(L, LUA_GCSTEP, luaL_optint(L, 2, 0))); break;
+    default: lua_pushinteger(L, 0);
+  }
+  return 1;
+}
+
+int gcinfo(lua_State* L) {
+  lua_pushinteger(L, static_cast<lua_Integer>(Interpreter::of(L).heap().used_bytes() / 1024));
+  return 1;
+}
+
+int table_insert(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  if (Interpreter::of(L).is_protected(L, 1)) return refuse_write(L);
+  int end = static_cast<int>(lua_objlen(L, 1)) + 1, at = end;
+  switch (lua_gettop(L)) {
+    case 2: break;
+    case 3:
+      at = luaL_checkint(L, 2);
+      if (at > end) end = at;
+      for (int i = end; i > at; i--) {
+        lua_rawgeti(L, 1, i - 1);
+        lua_rawseti(L, 1, i);
+      }
+      break;
+    default: return luaL_error(L, "wrong number of arguments to 'insert'");
+  }
+  lua_rawseti(L, 1, at);
+  return 0;
+}
+
+int table_setn(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  return luaL_error(L, "'setn' is obsolete");
+}
+
+int math_random(lua_State* L) {
+  double r = Interpreter::of(L).random.real();
+  switch (lua_gettop(L)) {
+    case 0: lua_pushnumber(L, r); break;
+    case 1: {
+      int high = luaL_checkint(L, 1);
+      luaL_argcheck(L, 1 <= high, 1, "interval is empty");
+      lua_pushnumber(L, std::floor(r * high) + 1);
+      break;
+    }
+    case 2: {
+      int low = luaL_checkint(L, 1), high = luaL_checkint(L, 2);
+      luaL_argcheck(L, low <= high, 2, "interval is empty");
+      lua_pushnumber(L, std::floor(r * (static_cast<double>(high) - low + 1)) + low);
+      break;
+    }
+    default: return luaL_error(L, "wrong number of arguments");
+  }
+  return 1;
+}
+
+int math_randomseed(lua_State* L) {
+  Interpreter::of(L).random.seed(static_cast<uint32_t>(luaL_checkint(L, 1)));
+  return 0;
+}
+
+}  // namespace
+
+void add_functions(lua_State* L, Interpreter& lua, const luaL_Reg* functions) {
+  for (; functions->name; functions++) {
+    lua_pushlightuserdata(L, &lua);
+    lua_pushcclosure(L, functions->func, 1);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+void add_base_functions(lua_State* L, Interpreter& lua) {
+  static const luaL_Reg kFunctions[] = {{"rawset", rawset},         {"rawget", rawget},
+                                        {"setmetatable", setmetatable}, {"load", load},
+                                        {"loadstring", loadstring}, {"collectgarbage", collectgarbage},
+                                        {"gcinfo", gcinfo},         {nullptr, nullptr}};
+  add_functions(L, lua, kFunctions);
+  lua_pushlightuserdata(L, &lua);
+  lua_getfield(L, -2, "next");
+  lua_pushcclosure(L, pairs, 2);
+  lua_setfield(L, -2, "pairs");
+}
+
+void add_table_functions(lua_State* L, Interpreter& lua) {
+  static const luaL_Reg kFunctions[] = {{"insert", table_insert}, {"setn", table_setn}, {nullptr, nullptr}};
+  add_functions(L, lua, kFunctions);
+}
+
+void add_math_functions(lua_State* L, Interpreter& lua) {
+  static const luaL_Reg kFunctions[] = {{"random", math_random}, {"randomseed", math_randomseed}, {nullptr, nullptr}};
+  add_functions(L, lua, kFunctions);
+  lua_getfield(L, -1, "fmod");
+  lua_setfield(L, -2, "mod");
+}
+
+}  // namespace vitrine

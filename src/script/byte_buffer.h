@@ -1,0 +1,63 @@
+// ByteBuffer: what a library function writes before it becomes a Lua string: a block of the interpreter's own heap,
+// which the collector frees, so that an error in the middle leaks nothing and the memory limit holds.
+//
+// It stands in one slot of the Lua stack, as a userdata that is replaced by one of twice the size when it is full.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "script/lua.h"
+
+namespace vitrine {
+
+class ByteBuffer {
+ public:
+  // Pushes its first block; from here on that slot is its own.
+  explicit ByteBuffer(lua_State* L, size_t capacity = 256) : L_(L) {
+    data_ = static_cast<char*>(lua_newuserdata(L, capacity));
+    capacity_ = capacity;
+    slot_ = lua_gettop(L);
+  }
+
+  char* reserve(size_t bytes) {
+    if (capacity_ - size_ < bytes) grow(bytes);
+    return data_ + size_;
+  }
+  void advance(size_t bytes) { size_ += bytes; }
+  void append(Bytes b) {
+    std::memcpy(reserve(b.size()), b.data(), b.size());
+    size_ += b.size();
+  }
+  void append(char c) {
+    *reserve(1) = c;
+    size_++;
+  }
+  void fill(char c, size_t count) {
+    std::memset(reserve(count), c, count);
+    size_ += count;
+  }
+  size_t size() const { return size_; }
+  void clear() { size_ = 0; }
+  void push_string() { lua_pushlstring(L_, data_, size_); }
+
+ private:
+  static constexpr size_t kMost = 0x7fffff00;   // of a Lua string
+
+  void grow(size_t bytes) {
+    if (bytes > kMost - size_) luaL_error(L_, "result too large");
+    size_t capacity = std::min(kMost, std::max(capacity_ * 2, size_ + bytes));
+    char* data = static_cast<char*>(lua_newuserdata(L_, capacity));
+    std::memcpy(data, data_, size_);
+    lua_replace(L_, slot_);
+    data_ = data;
+    capacity_ = capacity;
+  }
+
+  lua_State* L_;
+  char* data_;
+  size_t size_ = 0, capacity_;
+  int slot_;
+};
+
+}  // namespace vitrine

@@ -1,0 +1,146 @@
+#include "script/function_store.h"
+
+#include "script/function_registration.h"
+#include "script/shebang.h"
+
+namespace vitrine {
+
+namespace {
+
+// The name that the first line gives.
+std::expected<std::string, std::string> read_library_name(const Shebang& shebang) {
+  if (!equals_ignoring_case(shebang.engine, "lua"))
+    return std::unexpected("ERR Engine '" + shebang.engine + "' not found");
+  std::string name;
+  bool given = false;
+  for (const std::string& word : shebang.words) {
+    if (!Bytes(word).starts_with("name=")) return std::unexpected("ERR Invalid metadata value given: " + word);
+    if (std::exchange(given, true))
+      return std::unexpected("ERR Invalid metadata value, name argument was given multiple times");
+    name = word.substr(5);
+  }
+  if (!given) return std::unexpected("ERR Library name was not given");
+  if (!is_library_word(name))
+    return std::unexpected("ERR Library names can only contain letters, numbers, or underscores(_) and must be at "
+                           "least one character long");
+  return name;
+}
+
+}  // namespace
+
+FunctionStore::FunctionStore(ScriptEngine& engine)
+    : engine_(engine), lua_(std::make_unique<Interpreter>(engine, Interpreter::Kind::functions)) {}
+
+// Compiles and runs the code of a library; nobody knows of it yet.
+std::expected<std::unique_ptr<Library>, std::string> FunctionStore::make(Bytes code) {
+  auto shebang = read_shebang(code);
+  if (!shebang) return std::unexpected("ERR Invalid library metadata");
+  if (!shebang->present) return std::unexpected("ERR Missing library metadata");
+  auto name = read_library_name(*shebang);
+  if (!name) return std::unexpected(name.error());
+  auto body = lua_->compile(shebang->rest);
+  if (!body) return std::unexpected("ERR Error compiling function: " + body.error());
+  auto library = std::make_unique<Library>();
+  library->name = *name;
+  library->code = code;
+  std::string error = engine_.run_library(*lua_, *body, *library);
+  lua_->release(*body);
+  if (error.empty() && !library->functions.empty()) return library;
+  release(*library);
+  return std::unexpected(error.empty() ? "ERR No functions registered" : "ERR Error registering functions: " + error);
+}
+
+std::expected<std::string, std::string> FunctionStore::add(Bytes code, OnCollision on_collision) {
+  auto shebang = read_shebang(code);
+  if (shebang && shebang->present && on_collision == OnCollision::refuse)
+    if (auto name = read_library_name(*shebang); name && libraries_.contains(*name))
+      return std::unexpected("ERR Library '" + *name + "' already exists");
+  auto made = make(code);
+  if (!made) return std::unexpected(made.error());
+  Library& library = **made;
+  for (const ScriptFunction& f : library.functions) {
+    auto it = by_name_.find(to_lower(f.name));
+    if (it == by_name_.end() || it->second.library->name == library.name) continue;
+    std::string error = "ERR Function " + f.name + " already exists";
+    release(library);
+    return std::unexpected(error);
+  }
+  if (auto old = libraries_.find(library.name); old != libraries_.end()) forget(*old->second);
+  for (const ScriptFunction& f : library.functions) by_name_[to_lower(f.name)] = {&library, &f};
+  std::string name = library.name;
+  libraries_[name] = std::move(*made);
+  return name;
+}
+
+std::expected<std::string, std::string> FunctionStore::load(Bytes code, OnCollision on_collision) {
+  auto name = add(code, on_collision);
+  if (name && on_change) on_change();
+  return name;
+}
+
+std::expected<void, std::string> FunctionStore::load_all(std::span<const std::string> codes, bool flush_first,
+                                                         OnCollision on_collision) {
+  // Into a store of its own first: then either all of it comes in, or nothing.
+  FunctionStore trial(engine_);
+  if (!flush_first)
+    for (const auto& [name, library] : libraries_)
+      if (auto kept = trial.add(library->code, OnCollision::refuse); !kept) return std::unexpected(kept.error());
+  for (const std::string& code : codes)
+    if (auto added = trial.add(code, on_collision); !added) return std::unexpected(added.error());
+  if (flush_first) {
+    std::swap(lua_, trial.lua_);
+    std::swap(libraries_, trial.libraries_);
+    std::swap(by_name_, trial.by_name_);
+  } else {
+    // Those that are here keep what they remember.
+    for (const std::string& code : codes) add(code, on_collision);
+  }
+  if (on_change) on_change();
+  return {};
+}
+
+void FunctionStore::release(const Library& library) {
+  for (const ScriptFunction& f : library.functions) lua_->release(f.function);
+}
+
+void FunctionStore::forget(const Library& library) {
+  release(library);
+  for (const ScriptFunction& f : library.functions) by_name_.erase(to_lower(f.name));
+}
+
+bool FunctionStore::remove(Bytes library) {
+  auto it = libraries_.find(std::string(library));
+  if (it == libraries_.end()) return false;
+  forget(*it->second);
+  libraries_.erase(it);
+  if (on_change) on_change();
+  return true;
+}
+
+// A new interpreter: with the libraries goes all that they have left in it.
+void FunctionStore::flush() {
+  by_name_.clear();
+  libraries_.clear();
+  lua_ = std::make_unique<Interpreter>(engine_, Interpreter::Kind::functions);
+  if (on_change) on_change();
+}
+
+FunctionStore::Found FunctionStore::find(Bytes function) const {
+  auto it = by_name_.find(to_lower(function));
+  return it == by_name_.end() ? Found{nullptr, nullptr} : it->second;
+}
+
+size_t FunctionStore::bytes() const {
+  size_t bytes = 0;
+  for (const auto& [name, library] : libraries_)
+    bytes += sizeof(Library) + library->code.capacity() + library->functions.size() * sizeof(ScriptFunction);
+  return bytes;
+}
+
+std::vector<std::string> FunctionStore::codes() const {
+  std::vector<std::string> codes;
+  for (const auto& [name, library] : libraries_) codes.push_back(library->code);
+  return codes;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,370 @@
+#include "script/interpreter.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "base/check.h"
+#include "script/sandbox.h"
+#include "script/script_engine.h"
+
+namespace vitrine {
+
+namespace {
+
+int readonly(lua_State* L) { return luaL_error(L, "Attempt to modify a readonly table"); }
+
+int missing_global(lua_State* L) {
+  const char* name = lua_tostring(L, 2);
+  return luaL_error(L, "Script attempted to access nonexistent global variable '%s'", name ? name : "?");
+}
+
+int panic(lua_State* L) {
+  const char* text = lua_tostring(L, -1);
+  CHECK(!"Lua raised an error where nothing catches it" && text);
+  return 0;
+}
+
+// What of the standard libraries a script gets as it is.
+constexpr const char* kBase[] = {"assert", "error", "getmetatable", "ipairs", "next", "pcall", "rawequal", "select",
+                                 "tonumber", "tostring", "type", "unpack", "xpcall"};
+constexpr const char* kString[] = {"byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "rep",
+                                   "reverse", "sub", "upper"};
+constexpr const char* kTable[] = {"concat", "foreach", "foreachi", "getn", "maxn", "remove", "sort"};
+constexpr const char* kMath[] = {"abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp", "floor",
+                                 "fmod", "frexp", "huge", "ldexp", "log", "log10", "max", "min", "modf", "pi", "pow",
+                                 "rad", "sin", "sinh", "sqrt", "tan", "tanh"};
+constexpr const char* kBit[] = {"arshift", "band", "bnot", "bor", "bswap", "bxor", "lshift", "rol", "ror", "rshift",
+                                "tobit", "tohex"};
+constexpr const char* kCoroutine[] = {"create", "resume", "running", "status", "wrap", "yield"};
+
+// pcall gives the text of an error that is a table with one (as redis.call raises them). Every function in C that calls
+// back, and every doorway into a coroutine, asks first whether the stack of the process has room: Lua limits its own
+// stacks only.
+constexpr char kPrelude[] = R"lua(
+local guard, pcall0, type0, rawget0, resume0, wrap0, guarded = ...
+local function plain(ok, e, ...)
+  if not ok and type0(e) == 'table' then
+    local text = rawget0(e, 'err')
+    if type0(text) == 'string' then return ok, text end
+  end
+  return ok, e, ...
+end
+local function pcall(...) return plain(pcall0(...)) end
+local function resume(...) guard() return resume0(...) end
+local function wrap(f)
+  local go = wrap0(f)
+  return function(...) guard() return go(...) end
+end
+for name, f in pairs(guarded) do
+  guarded[name] = function(...) guard() return f(...) end
+end
+return pcall, resume, wrap
+)lua";
+constexpr const char* kGuardedStrings[] = {"format", "gsub"};
+constexpr const char* kGuardedTables[] = {"foreach", "foreachi", "sort"};
+
+
+constexpr char kGuarded[] = "guarded";
+
+int guard_function(lua_State* L) {
+  Interpreter::of(L).guard_stack(L);
+  return 0;
+}
+
+// How deep the stack of the process may be where a script goes deeper still.
+constexpr size_t kStackBytes = size_t{64} << 20;
+
+size_t deepest_stack() {
+  static const size_t bytes = [] {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_STACK, &limit) != 0) return size_t{1} << 20;
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < kStackBytes) {
+      rlimit wanted = limit;
+      wanted.rlim_cur = limit.rlim_max == RLIM_INFINITY ? kStackBytes : std::min<rlim_t>(kStackBytes, limit.rlim_max);
+      if (setrlimit(RLIMIT_STACK, &wanted) == 0) limit = wanted;
+    }
+    return std::min<size_t>(limit.rlim_cur, kStackBytes) / 8;
+  }();
+  return bytes;
+}
+
+}  // namespace
+
+// Builds the sandbox. Every function leaves the stack as it found it, unless its name says push.
+struct Sandbox {
+  Interpreter& lua;
+  lua_State* L;
+
+  static int build(lua_State* state) {
+    Sandbox{*static_cast<Interpreter*>(lua_touserdata(state, 1)), state}.build();
+    return 0;
+  }
+
+  void open(lua_CFunction library, const char* name) {
+    lua_pushcfunction(L, library);
+    lua_pushstring(L, name);
+    lua_call(L, 1, 0);
+  }
+
+  // Pushes a table with these fields of the table on top (the globals if `library` is null).
+  void push_copy(const char* library, std::span<const char* const> names) {
+    if (library) lua_getglobal(L, library);
+    else lua_pushvalue(L, LUA_GLOBALSINDEX);
+    lua_newtable(L);
+    for (const char* name : names) {
+      lua_getfield(L, -2, name);
+      lua_setfield(L, -2, name);
+    }
+    lua_remove(L, -2);
+  }
+
+  // Takes a content from the stack, pushes the protected table before it.
+  void push_protected() {
+    CHECK(lua.protected_count_ < Interpreter::kMostProtected);
+    lua_newtable(L);
+    lua_newtable(L);
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, readonly);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_insert(L, -2);
+    lua.protected_[static_cast<size_t>(lua.protected_count_++)] = {lua_topointer(L, -2),
+                                                                   luaL_ref(L, LUA_REGISTRYINDEX)};
+  }
+
+  // Takes a content from the stack and makes it a global, protected.
+  void add_library(const char* name) {
+    push_protected();
+    lua_setfield(L, 1, name);
+  }
+
+  // From a library to the table on top.
+  void copy_field(const char* library, const char* name) {
+    lua_getglobal(L, library);
+    lua_getfield(L, -1, name);
+    lua_setfield(L, -3, name);
+    lua_pop(L, 1);
+  }
+
+  // Puts the guarded forms of these functions into the table on top.
+  void replace_guarded(std::span<const char* const> names) {
+    lua_getfield(L, LUA_REGISTRYINDEX, kGuarded);
+    for (const char* name : names) {
+      lua_getfield(L, -1, name);
+      lua_setfield(L, -3, name);
+    }
+    lua_pop(L, 1);
+  }
+
+  void replace_with_prelude(int base, int coroutines) {
+    CHECK(luaL_loadbuffer(L, kPrelude, sizeof kPrelude - 1, "=sandbox") == 0);
+    lua_pushlightuserdata(L, &lua);
+    lua_pushcclosure(L, guard_function, 1);
+    lua_getfield(L, base, "pcall");
+    lua_getfield(L, base, "type");
+    lua_getglobal(L, "rawget");
+    lua_getfield(L, coroutines, "resume");
+    lua_getfield(L, coroutines, "wrap");
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, kGuarded);
+    for (const char* name : kGuardedStrings) copy_field("string", name);
+    for (const char* name : kGuardedTables) copy_field("table", name);
+    lua_call(L, 7, 3);
+    lua_setfield(L, coroutines, "wrap");
+    lua_setfield(L, coroutines, "resume");
+    lua_setfield(L, base, "pcall");
+  }
+
+  void add_strings() {
+    push_copy("string", kString);
+    replace_guarded(kGuardedStrings);
+    lua_getfield(L, -1, "gmatch");
+    lua_setfield(L, -2, "gfind");
+    // "x":method() finds the content, and nobody finds the metatable.
+    lua_pushliteral(L, "");
+    lua_newtable(L);
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+    add_library("string");
+  }
+
+  void add_redis() {
+    push_redis_library(L, lua, false);
+    lua_pushvalue(L, -1);
+    lua.running_api_ = luaL_ref(L, LUA_REGISTRYINDEX);
+    push_protected();
+    lua_pushvalue(L, -1);
+    lua.redis_doorway_ = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 1, "server");
+    lua_setfield(L, 1, "redis");
+    if (lua.kind_ == Interpreter::Kind::scripts) return;
+    push_redis_library(L, lua, true);
+    push_missing_names();
+    lua_setmetatable(L, -2);
+    lua.loading_api_ = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+
+  void push_missing_names() {
+    lua_newtable(L);
+    lua_pushcfunction(L, missing_global);
+    lua_setfield(L, -2, "__index");
+  }
+
+  void build() {
+    open(luaopen_base, "");
+    open(luaopen_table, LUA_TABLIBNAME);
+    open(luaopen_string, LUA_STRLIBNAME);
+    open(luaopen_math, LUA_MATHLIBNAME);
+    open(luaopen_bit, LUA_BITLIBNAME);
+    open(luaopen_os, LUA_OSLIBNAME);
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    lua_settop(L, 0);
+    push_copy(nullptr, kBase);
+    push_copy("coroutine", kCoroutine);
+    replace_with_prelude(1, 2);
+    add_library("coroutine");
+    add_base_functions(L, lua);
+    lua_pushliteral(L, "Lua 5.1");
+    lua_setfield(L, 1, "_VERSION");
+    add_strings();
+    push_copy("table", kTable);
+    replace_guarded(kGuardedTables);
+    add_table_functions(L, lua);
+    add_library("table");
+    push_copy("math", kMath);
+    add_math_functions(L, lua);
+    add_library("math");
+    push_copy("bit", kBit);
+    add_library("bit");
+    static constexpr const char* kClock[] = {"clock"};
+    push_copy("os", kClock);
+    add_library("os");
+    push_json_library(L, lua);
+    add_library("cjson");
+    push_msgpack_library(L, lua);
+    add_library("cmsgpack");
+    push_struct_library(L, lua);
+    add_library("struct");
+    add_redis();
+    seal();
+  }
+
+  // The globals in slot 1 become the world; what the libraries left elsewhere goes.
+  void seal() {
+    push_missing_names();
+    lua_setmetatable(L, 1);
+    lua_pushvalue(L, 1);
+    lua.globals_ = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushvalue(L, 1);
+    push_protected();
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 1, "_G");
+    lua_replace(L, LUA_GLOBALSINDEX);
+    for (const char* name : {"_LOADED", "_PRELOAD", "_LOADLIB", kGuarded}) {
+      lua_pushnil(L);
+      lua_setfield(L, LUA_REGISTRYINDEX, name);
+    }
+    lua_settop(L, 0);
+    lua_gc(L, LUA_GCCOLLECT, 0);
+  }
+};
+
+Interpreter::Interpreter(ScriptEngine& engine, Kind kind)
+    : engine_(engine), kind_(kind), state_(lua_newstate(LuaHeap::resize, &heap_)) {
+  CHECK(state_);
+  deepest_stack();
+  lua_atpanic(state_, panic);
+  CHECK(lua_cpcall(state_, Sandbox::build, this) == 0);
+  lua_pushlightuserdata(state_, this);
+  lua_pushcclosure(state_, ScriptEngine::note_error, 1);
+  lua_pushlightuserdata(state_, this);
+  lua_pushcclosure(state_, ScriptEngine::run_protected, 1);
+}
+
+Interpreter::~Interpreter() { lua_close(state_); }
+
+void Interpreter::guard_stack(lua_State* L) const {
+  static thread_local const char* top = nullptr;
+  const char* here = static_cast<const char*>(__builtin_frame_address(0));
+  // The stack grows down; whoever stood highest so far is near enough to its top.
+  if (here > top) top = here;
+  if (static_cast<size_t>(top - here) > deepest_stack()) luaL_error(L, "C stack overflow");
+}
+
+bool Interpreter::push_content(lua_State* L, int index) const {
+  int number = protected_number(L, index);
+  if (number < 0) return false;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, protected_[static_cast<size_t>(number)].content);
+  return true;
+}
+
+namespace {
+
+struct Compilation {
+  Bytes code;
+  const char* name;
+  bool read = false;
+  int function = 0;
+};
+
+const char* read_code(lua_State*, void* data, size_t* size) {
+  auto& c = *static_cast<Compilation*>(data);
+  if (std::exchange(c.read, true)) return nullptr;
+  *size = c.code.size();
+  return c.code.data();
+}
+
+int compile_protected(lua_State* L) {
+  auto& c = *static_cast<Compilation*>(lua_touserdata(L, 1));
+  if (lua_loadx(L, read_code, &c, c.name, "t") != 0) return lua_error(L);
+  c.function = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 0;
+}
+
+}  // namespace
+
+std::expected<int, std::string> Interpreter::compile(Bytes code) {
+  Compilation c{code, chunk_name()};
+  if (lua_cpcall(state_, compile_protected, &c) == 0) return c.function;
+  const char* text = lua_tostring(state_, -1);
+  std::string error = text ? text : "unknown error";
+  lua_pop(state_, 1);
+  return std::unexpected(error);
+}
+
+void Interpreter::release(int function) { luaL_unref(state_, LUA_REGISTRYINDEX, function); }
+
+void Interpreter::set_keys_and_arguments() {
+  lua_rawgeti(state_, LUA_REGISTRYINDEX, globals_);
+  lua_insert(state_, -3);
+  lua_setfield(state_, -3, "ARGV");
+  lua_setfield(state_, -2, "KEYS");
+  lua_pop(state_, 1);
+}
+
+void Interpreter::set_loading(bool loading) {
+  lua_rawgeti(state_, LUA_REGISTRYINDEX, redis_doorway_);
+  lua_getmetatable(state_, -1);
+  lua_rawgeti(state_, LUA_REGISTRYINDEX, loading ? loading_api_ : running_api_);
+  lua_setfield(state_, -2, "__index");
+  lua_pop(state_, 2);
+}
+
+void Interpreter::start_run(uint64_t seed) {
+  json = {};
+  random.seed_wide(seed);
+}
+
+}  // namespace vitrine

@@ -1,0 +1,337 @@
+#include "script/reply_values.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/numbers.h"
+#include "script/interpreter.h"
+
+namespace vitrine {
+
+namespace {
+
+constexpr char kCounted[] = "ignore_error_stats_update";
+
+int64_t read_number(Bytes line) {
+  bool negative = !line.empty() && line[0] == '-';
+  int64_t n = 0;
+  for (size_t i = negative; i < line.size(); i++) n = n * 10 + (line[i] - '0');
+  return negative ? -n : n;
+}
+
+class ReplyReader {
+ public:
+  ReplyReader(lua_State* L, const Interpreter& lua, Bytes reply) : L_(L), lua_(lua), rest_(reply) {}
+  Bytes rest() const { return rest_; }
+
+  void value() {
+    char type = rest_[0];
+    Bytes line = take_line();
+    switch (type) {
+      case ':': return lua_pushnumber(L_, static_cast<double>(read_number(line)));
+      case '$': return bulk(read_number(line));
+      case '+': return field("ok", line);
+      case '-': return push_error(L_, line, true);
+      case '*':
+      case '>': return array(read_number(line));
+      case '%': return map(read_number(line));
+      case '~': return set(read_number(line));
+      case '_': return lua_pushnil(L_);
+      case '#': return lua_pushboolean(L_, line == "t");
+      case ',': return real(line);
+      case '(': return field("big_number", line);
+      case '=': return verbatim(read_number(line));
+      case '|': return attribute(read_number(line));
+      default: luaL_error(L_, "a reply of an unknown kind");
+    }
+  }
+
+ private:
+  // What stands behind the type byte, up to the end of the line.
+  Bytes take_line() {
+    const char* end = static_cast<const char*>(std::memchr(rest_.data(), '\r', rest_.size()));
+    Bytes line(rest_.data() + 1, static_cast<size_t>(end - rest_.data() - 1));
+    rest_.remove_prefix(line.size() + 3);
+    return line;
+  }
+  Bytes take(size_t bytes) {
+    Bytes taken = rest_.substr(0, bytes);
+    rest_.remove_prefix(bytes + 2);
+    return taken;
+  }
+
+  void field(const char* name, Bytes text) {
+    lua_createtable(L_, 0, 1);
+    push_bytes(L_, text);
+    lua_setfield(L_, -2, name);
+  }
+
+  void bulk(int64_t size) {
+    if (size < 0) return lua_pushboolean(L_, false);
+    push_bytes(L_, take(static_cast<size_t>(size)));
+  }
+
+  void enter() {
+    lua_.guard_stack(L_);
+    luaL_checkstack(L_, 6, "the reply is nested too deeply");
+  }
+
+  void array(int64_t size) {
+    if (size < 0) return lua_pushboolean(L_, false);
+    enter();
+    lua_createtable(L_, static_cast<int>(size), 0);
+    for (int i = 1; i <= size; i++) {
+      value();
+      lua_rawseti(L_, -2, i);
+    }
+  }
+
+  void map(int64_t pairs) {
+    enter();
+    lua_createtable(L_, 0, 1);
+    lua_createtable(L_, 0, static_cast<int>(pairs));
+    for (int64_t i = 0; i < pairs; i++) {
+      value();
+      value();
+      if (lua_isnil(L_, -2)) lua_pop(L_, 2);
+      else lua_rawset(L_, -3);
+    }
+    lua_setfield(L_, -2, "map");
+  }
+
+  void set(int64_t size) {
+    enter();
+    lua_createtable(L_, 0, 1);
+    lua_createtable(L_, 0, static_cast<int>(size));
+    for (int64_t i = 0; i < size; i++) {
+      value();
+      lua_pushboolean(L_, true);
+      if (lua_isnil(L_, -2)) lua_pop(L_, 2);
+      else lua_rawset(L_, -3);
+    }
+    lua_setfield(L_, -2, "set");
+  }
+
+  void real(Bytes line) {
+    lua_createtable(L_, 0, 1);
+    lua_pushnumber(L_, std::strtod(line.data(), nullptr));   // ends at the line's end
+    lua_setfield(L_, -2, "double");
+  }
+
+  void verbatim(int64_t size) {
+    Bytes text = take(static_cast<size_t>(size));
+    lua_createtable(L_, 0, 1);
+    lua_createtable(L_, 0, 2);
+    push_bytes(L_, text.substr(4));
+    lua_setfield(L_, -2, "string");
+    push_bytes(L_, text.substr(0, 3));
+    lua_setfield(L_, -2, "format");
+    lua_setfield(L_, -2, "verbatim_string");
+  }
+
+  void attribute(int64_t pairs) {
+    for (int64_t i = 0; i < 2 * pairs; i++) {
+      value();
+      lua_pop(L_, 1);
+    }
+    value();
+  }
+
+  lua_State* L_;
+  const Interpreter& lua_;
+  Bytes rest_;
+};
+
+// The names that give a table a meaning, pushed once for a whole reply.
+enum Name { kErr, kOk, kDouble, kMap, kSet, kBigNumber, kVerbatim, kNames };
+constexpr const char* kNameTexts[kNames] = {"err", "ok", "double", "map", "set", "big_number", "verbatim_string"};
+
+class ReplyWriter {
+ public:
+  ReplyWriter(lua_State* L, const Interpreter& lua, ReplyBuilder& out, bool resp3)
+      : L_(L), lua_(lua), out_(out), resp3_(resp3) {}
+
+  // Pops the value on top.
+  void value() {
+    switch (lua_type(L_, -1)) {
+      case LUA_TSTRING: out_.bulk(bytes_at(L_, -1)); break;
+      case LUA_TNUMBER: out_.integer(whole(lua_tonumber(L_, -1))); break;
+      case LUA_TBOOLEAN: boolean(lua_toboolean(L_, -1)); break;
+      case LUA_TTABLE: table(); break;
+      default: out_.null();
+    }
+    lua_pop(L_, 1);
+  }
+
+ private:
+  // As the processor converts: what does not fit is the least number.
+  static int64_t whole(double d) { return d >= -0x1p63 && d < 0x1p63 ? static_cast<int64_t>(d) : INT64_MIN; }
+
+  void boolean(bool b) {
+    if (resp3_) out_.boolean(b);
+    else if (b) out_.integer(1);
+    else out_.null();
+  }
+
+  // Pushes the table's field if it is of this type.
+  bool has(Name name, int type) {
+    lua_pushvalue(L_, names_ + name);
+    lua_rawget(L_, -2);
+    if (lua_type(L_, -1) == type) return true;
+    lua_pop(L_, 1);
+    return false;
+  }
+
+  void table() {
+    lua_.guard_stack(L_);
+    if (!lua_checkstack(L_, 6 + kNames)) luaL_error(L_, "reached lua stack limit");
+    if (!names_) {
+      int at = lua_gettop(L_);
+      for (const char* name : kNameTexts) lua_pushstring(L_, name);
+      lua_pushvalue(L_, at);
+      names_ = at + 1;
+      meaning();
+      lua_settop(L_, at);
+      return;
+    }
+    meaning();
+  }
+
+  void meaning() {
+    if (has(kErr, LUA_TSTRING)) return error();
+    if (has(kOk, LUA_TSTRING)) return out_.simple(bytes_at(L_, -1)), lua_pop(L_, 1);
+    if (has(kDouble, LUA_TNUMBER)) return real();
+    if (has(kMap, LUA_TTABLE)) return map();
+    if (has(kSet, LUA_TTABLE)) return set();
+    if (has(kBigNumber, LUA_TSTRING)) return big_number();
+    if (has(kVerbatim, LUA_TTABLE)) {
+      bool is_one = verbatim();
+      lua_pop(L_, 1);
+      if (is_one) return;
+    }
+    array();
+  }
+
+  void error() {
+    lua_getfield(L_, -2, kCounted);
+    write_error(out_, bytes_at(L_, -2), lua_toboolean(L_, -1));
+    lua_pop(L_, 2);
+  }
+
+  void real() {
+    char text[40];
+    double d = lua_tonumber(L_, -1);
+    int length = std::snprintf(text, sizeof text, "%.17g", d);
+    if (std::isnan(d)) length = std::snprintf(text, sizeof text, "nan");
+    Bytes shown(text, static_cast<size_t>(length));
+    lua_pop(L_, 1);
+    if (out_.protocol() != 3) return out_.bulk(shown);
+    out_.raw(",");
+    out_.raw(shown);
+    out_.raw("\r\n");
+  }
+
+  void map() {
+    int64_t pairs = 0;
+    for (lua_pushnil(L_); lua_next(L_, -2) != 0; lua_pop(L_, 1)) pairs++;
+    out_.map(pairs);
+    for (lua_pushnil(L_); lua_next(L_, -2) != 0;) {
+      lua_pushvalue(L_, -2);
+      value();
+      value();
+    }
+    lua_pop(L_, 1);
+  }
+
+  void set() {
+    int64_t size = 0;
+    for (lua_pushnil(L_); lua_next(L_, -2) != 0; lua_pop(L_, 1)) size++;
+    out_.set(size);
+    for (lua_pushnil(L_); lua_next(L_, -2) != 0;) {
+      lua_pop(L_, 1);
+      lua_pushvalue(L_, -1);
+      value();
+    }
+    lua_pop(L_, 1);
+  }
+
+  // In a new string on the stack: line breaks as spaces.
+  Bytes push_one_line(Bytes text) {
+    auto* copy = static_cast<char*>(lua_newuserdata(L_, text.size() + 1));
+    for (size_t i = 0; i < text.size(); i++) copy[i] = text[i] == '\r' || text[i] == '\n' ? ' ' : text[i];
+    return {copy, text.size()};
+  }
+
+  void big_number() {
+    out_.big_number(push_one_line(bytes_at(L_, -1)));
+    lua_pop(L_, 2);
+  }
+
+  bool verbatim() {
+    lua_getfield(L_, -1, "format");
+    lua_getfield(L_, -2, "string");
+    bool is_one = lua_type(L_, -1) == LUA_TSTRING && lua_type(L_, -2) == LUA_TSTRING;
+    if (is_one) {
+      char format[3] = {' ', ' ', ' '};
+      Bytes given = bytes_at(L_, -2);
+      std::memcpy(format, given.data(), std::min<size_t>(3, given.size()));
+      out_.verbatim(bytes_at(L_, -1), {format, 3});
+    }
+    lua_pop(L_, 2);
+    return is_one;
+  }
+
+  void array() {
+    int size = 0;
+    for (bool more = true; more; lua_pop(L_, 1)) {
+      lua_rawgeti(L_, -1, size + 1);
+      more = !lua_isnil(L_, -1);
+      size += more;
+    }
+    out_.array(size);
+    for (int i = 1; i <= size; i++) {
+      lua_rawgeti(L_, -1, i);
+      value();
+    }
+  }
+
+  lua_State* L_;
+  const Interpreter& lua_;
+  ReplyBuilder& out_;
+  const bool resp3_;
+  int names_ = 0;
+};
+
+}  // namespace
+
+Bytes push_reply(lua_State* L, const Interpreter& lua, Bytes reply) {
+  ReplyReader reader(L, lua, reply);
+  reader.value();
+  return reader.rest();
+}
+
+void write_reply(lua_State* L, const Interpreter& lua, ReplyBuilder& out, bool resp3) {
+  ReplyWriter(L, lua, out, resp3).value();
+}
+
+void push_error(lua_State* L, Bytes text, bool counted) {
+  lua_createtable(L, 0, 2);
+  push_bytes(L, text);
+  lua_setfield(L, -2, "err");
+  if (!counted) return;
+  lua_pushboolean(L, true);
+  lua_setfield(L, -2, kCounted);
+}
+
+void write_error(ReplyBuilder& out, Bytes text, bool counted) {
+  if (!counted) return out.error(text);
+  OutputBuffer& buffer = out.output();
+  char* p = buffer.reserve(text.size() + 3);
+  *p++ = '-';
+  for (char c : text) *p++ = c == '\r' || c == '\n' ? ' ' : c;
+  std::memcpy(p, "\r\n", 2);
+  buffer.advance(p + 2);
+}
+
+}  // namespace vitrine

@@ -114,6 +114,9 @@ def rows():
     xrange100 = ['XRANGE', 'big', '1700000050000', '+', 'COUNT', '100']
     at = ['-r', str(ARRAY_ITEMS)]
     slot = ['bench:array', '1__rand_int__']
+    eval_get = ['-r', str(KEYS), 'EVAL', "return redis.call('GET', KEYS[1])", '1', 'key:__rand_int__']
+    eval_loop = ['-r', str(KEYS), 'EVAL', "for i = 1, 200 do redis.call('INCR', KEYS[1]) end return 1", '1',
+                 'counter:__rand_int__']
     plain = [Check(0.85), Check(1.3, 'user', 'us')]
     wire, tree = [Check(0.55)], [Check(0.40)]
     user = [Check(0.40, 'user')]
@@ -143,6 +146,8 @@ def rows():
         Row('ARGET (Redis: HGET)', 'arrays', 16, [*at, 'ARGET', *slot], stand_in=[*at, 'HGET', *slot]),
         Row('ARSET (Redis: HSET)', 'arrays', 16, [*at, 'ARSET', *slot, 'item:0000000001'],
             stand_in=[*at, 'HSET', *slot, 'item:0000000001']),
+        Row('EVAL of a GET', 'strings', 16, eval_get, [Check(0.50)]), Row('EVAL of a GET', 'strings', 1, eval_get),
+        Row('EVAL of 200 INCR', 'counters', 1, eval_loop, [Check(0.50)]),
     ]
 
 

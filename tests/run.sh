@@ -63,6 +63,7 @@ part connections $pytest tests/connection_test.py tests/input_test.py tests/trac
 [ $peer = oracle ] || part persist $pytest tests/persist_test.py tests/migrate_test.py tests/check_test.py
 part tls $pytest tests/tls_test.py
 [ $peer = oracle ] || part groups $pytest tests/stream_group_test.py $slow
+[ $peer = oracle ] || part scripts $pytest tests/script_test.py tests/script_escape_test.py
 part abuse $pytest tests/abuse_test.py $slow
 
 echo "tests/run.sh $mode against $peer, $(( $(date +%s) - start )) s:${names:+ failed:$names}"

@@ -212,7 +212,7 @@ class Unpacker {
   Bytes rest_;
 };
 
-// `limit` values from `offset` on, all if it is 0; in front of them, if asked for, where the next one begins (-1: none).
+// `limit` values from `offset` on, all if it is 0; in front of them, if asked for, where the next one begins, or -1.
 int unpack_values(lua_State* L, lua_Integer limit, lua_Integer offset, bool tell_offset) {
   luaL_checkstring(L, 1);
   Bytes input = bytes_at(L, 1);

@@ -85,6 +85,7 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
   if (refused(c, job, out_of_memory)) return;
   Run run{c, job, out_of_memory};
   run.effects_before = dispatcher_.effects().gathered();
+  if (options_.kill_rollback) run.undo = std::make_unique<UndoLog>(dispatcher_.keyspace());
   run_ = &run;
   session_.db = c.session.db;
   if (session_.user != c.session.user) session_.user = c.session.user;
@@ -101,7 +102,7 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
   end_watch(L);
   job.lua.heap().unlimit();
   run_ = nullptr;
-  if (run.ended) dispatcher_.effects().drop_from(run.effects_before);   // nobody will see what it did
+  take_back(run);
   if (status != 0) {
     if (run.replying) c.reply.output().truncate(run.reply_start);
     write_failure(c, job, L, status);
@@ -109,6 +110,13 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
   }
   if (session_.out.capacity() > kKeptReplyBytes) session_.out.clear();
   c.effects.nothing();   // its commands have said what is to be replayed
+}
+
+// A run that was ended from outside leaves nothing behind: of one whose server ends nobody sees what it did.
+void ScriptEngine::take_back(Run& run) {
+  if (!run.ended && !run.killed) return;
+  if (run.killed && run.wrote && run.undo) run.undo->roll_back();
+  if (run.ended || run.wrote) dispatcher_.effects().drop_from(run.effects_before);
 }
 
 // Called with nothing, does everything that may raise.
@@ -256,7 +264,10 @@ int ScriptEngine::call_command(lua_State* L, bool raise) {
     push_error(L, refusal, false);
     return finish_call(L, raise);
   }
-  if (p.command->flags & command_flag::kWrite) run_->wrote = true;
+  if (p.command->flags & command_flag::kWrite) {
+    run_->wrote = true;
+    if (run_->undo) run_->undo->record(session_.db, *p.command->info, p.argv);
+  }
   if (!session_.out.empty()) session_.out.clear();   // of a call that ended in the middle
   size_t effects = dispatcher_.effects().gathered();
   dispatcher_.run_nested(session_, p);

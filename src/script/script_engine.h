@@ -1,8 +1,8 @@
 // ScriptEngine: runs Lua for clients, and what redis.call does meanwhile.
 //
 // A run is atomic: one command of a client, whatever it calls. The commands it calls are of a session of its own
-// (origin script, its own database and protocol, the user of its caller), run nested in the unit of the caller, and pass
-// gates with words of their own. The effects of them leave as one unit.
+// (origin script, its own database and protocol, the user of its caller), run nested in the unit of the caller, and
+// pass gates with words of their own. The effects of them leave as one unit.
 #pragma once
 
 #include <atomic>
@@ -17,6 +17,7 @@
 #include "io/alarm.h"
 #include "script/interpreter.h"
 #include "script/options.h"
+#include "script/undo.h"
 
 namespace vitrine {
 
@@ -88,6 +89,7 @@ class ScriptEngine {
     bool replying = false;
     bool killed = false, ended = false;     // by a command; by the end of the server
     size_t effects_before = 0;
+    std::unique_ptr<UndoLog> undo = nullptr;   // with script-kill-rollback
     OutputBuffer::Mark reply_start{};
   };
 
@@ -98,6 +100,7 @@ class ScriptEngine {
   bool push_session_reply(lua_State* L, Interpreter& lua);
   int finish_call(lua_State* L, bool raise);
   void write_failure(Call& c, const ScriptJob& job, lua_State* L, int status);
+  void take_back(Run& run);
   void begin_watch(lua_State* L);
   void end_watch(lua_State* L);
   static void on_alarm(void* self);

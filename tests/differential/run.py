@@ -19,15 +19,16 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import harness                                                                      # noqa: E402
 import shrink                                                                       # noqa: E402
-from families import bits, generic, geo, hashes, hll, lists, server, sets, sorting  # noqa: E402
-from families import streams, strings, zsets                                        # noqa: E402
+from families import bits, generic, geo, hashes, hll, lists, scripts, server, sets   # noqa: E402
+from families import sorting, streams, strings, zsets                               # noqa: E402
 from gen import Special, Stream                                                     # noqa: E402
 from steps import Pair                                                              # noqa: E402
 
 FAMILIES = {'string': strings, 'bits': bits, 'hll': hll, 'geo': geo, 'list': lists, 'hash': hashes, 'set': sets,
-            'zset': zsets, 'generic': generic, 'stream': streams, 'sort': sorting, 'server': server}
+            'zset': zsets, 'generic': generic, 'stream': streams, 'sort': sorting, 'script': scripts,
+            'server': server}
 WEIGHTS = {'string': 1, 'bits': 0.5, 'hll': 0.3, 'geo': 0.4, 'list': 1, 'hash': 1, 'set': 1, 'zset': 1.2,
-           'stream': 1.2, 'generic': 0.8, 'sort': 1.5, 'server': 0.3}
+           'stream': 1.2, 'generic': 0.8, 'sort': 1.5, 'script': 0.7, 'server': 0.3}
 LIMITS = [(b'list-max-listpack-size', [b'-2', b'4', b'1', b'-1', b'128']),
           (b'list-compress-depth', [b'0', b'1']),
           (b'hash-max-listpack-entries', [b'512', b'8', b'0', b'64']),

@@ -1,0 +1,141 @@
+// What of scripts needs no server: the libraries against themselves and against garbage, the first line, the memory.
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "base/ticks.h"
+#include "engine/dispatcher.h"
+#include "script/scripting.h"
+#include "script/shebang.h"
+
+namespace vitrine {
+namespace {
+
+class ScriptTest : public testing::Test {
+ protected:
+  ScriptTest() { calibrate_ticks(); }
+
+  // The reply, as it would be sent.
+  std::string eval(Bytes code, std::vector<Bytes> arguments = {}) {
+    auto script = scripting_.scripts.load(code, false);
+    if (!script) return script.error();
+    Session session(1, nullptr, 1);
+    Command command;
+    std::vector<Bytes> argv = {"eval", code, "0"};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    Call call(session, &command, argv, keyspace_, dispatcher_.effects(), waiters_, 0, {});
+    scripting_.engine.run(call, {scripting_.scripts.interpreter(), (*script)->function, (*script)->sha,
+                                 (*script)->flags, false, {}, std::span<const Bytes>(argv).subspan(3), code});
+    return session.out.text();
+  }
+
+  Keyspace::Options keyspace_options_;
+  Keyspace keyspace_{keyspace_options_, 1, 1};
+  Sessions sessions_;
+  Waiters waiters_{keyspace_};
+  WatchTable watches_{keyspace_, sessions_};
+  CommandRegistry registry_;
+  ClientOptions clients_;
+  ObserveOptions observe_;
+  Allowance debug_ = Allowance::no;
+  Dispatcher dispatcher_{{clients_, observe_, debug_}, registry_, keyspace_, sessions_, waiters_, watches_};
+  ScriptOptions options_{.busy_threshold_ms = 0, .memory_limit_bytes = 64 << 20};
+  Scripting scripting_{dispatcher_, options_};
+};
+
+TEST_F(ScriptTest, ConvertsValues) {
+  EXPECT_EQ(eval("return 3.99"), ":3\r\n");
+  EXPECT_EQ(eval("return {1, {2, 'x'}, true, false, nil, 5}"),
+            "*4\r\n:1\r\n*2\r\n:2\r\n$1\r\nx\r\n:1\r\n$-1\r\n");
+  EXPECT_EQ(eval("return {ok = 'fine'}"), "+fine\r\n");
+  EXPECT_EQ(eval("return {err = 'My word'}"), "-My word\r\n");
+  EXPECT_EQ(eval("return ARGV[2]", {"a", Bytes("b\0c", 3)}), std::string("$3\r\nb\0c\r\n", 9));
+}
+
+TEST_F(ScriptTest, CountsItsMemoryExactlyAndLimitsIt) {
+  LuaHeap& heap = scripting_.scripts.interpreter().heap();
+  eval("return 1");
+  size_t before = heap.used_bytes();
+  EXPECT_GT(before, 10000u);
+  EXPECT_NE(eval("return #string.rep('x', 1e8)").find("not enough memory"), std::string::npos);
+  EXPECT_EQ(eval("return #string.rep('x', 1e7)"), ":10000000\r\n");
+  eval("collectgarbage('collect')");
+  EXPECT_LT(heap.used_bytes(), before + 100000);
+}
+
+TEST_F(ScriptTest, ForgetsWhatScriptsSet) {
+  EXPECT_EQ(eval("cjson.encode_number_precision(3) return cjson.encode(1/3)"), "$5\r\n0.333\r\n");
+  EXPECT_EQ(eval("return cjson.encode(1/3)"), "$16\r\n0.33333333333333\r\n");
+  EXPECT_EQ(eval("math.randomseed(5) return math.random(1000000)"), ":524840\r\n");
+}
+
+// A random value, encoded, decoded and encoded again gives the same bytes. The value is built in Lua from a seed.
+TEST_F(ScriptTest, LibrariesRoundTrip) {
+  Bytes make = R"(
+    local function make(depth)
+      local kind = math.random(depth < 4 and 8 or 6)
+      if kind == 1 then return math.random(2^30) - 2^29 end
+      if kind == 2 then return math.random() * 2 ^ math.random(-40, 40) end
+      if kind == 3 then return math.random(2) == 1 end
+      if kind == 4 then return (string.rep(string.char(math.random(0, 255)), math.random(0, 40))) end
+      if kind == 5 then return 2 ^ math.random(0, 52) + math.random(0, 1) end
+      if kind == 6 then return string.char(math.random(32, 126)) .. '"\\/\n' end
+      local t = {}
+      for i = 1, math.random(0, 20) do
+        if kind == 7 then t[i] = make(depth + 1) else t['k' .. math.random(100)] = make(depth + 1) end
+      end
+      return t
+    end
+    math.randomseed(tonumber(ARGV[1]))
+    local function same(a, b)
+      if type(a) ~= 'table' or type(b) ~= 'table' then return a == b end
+      for k, v in pairs(a) do if not same(v, b[k]) then return false end end
+      for k in pairs(b) do if a[k] == nil then return false end end
+      return true
+    end
+    local v = {make(0)}
+    if not same(v, cmsgpack.unpack(cmsgpack.pack(v))) then return 'cmsgpack' end
+    local text = cjson.encode(v)
+    local back = cjson.decode(text)
+    if not same(back, cjson.decode(cjson.encode(back))) then return 'cjson' end
+    return 'same')";
+  for (int seed = 1; seed <= 400; seed++) {
+    std::string argument = std::to_string(seed);
+    ASSERT_EQ(eval(make, {argument}), "$4\r\nsame\r\n") << "seed " << seed;
+  }
+}
+
+// Bytes of every kind, most of them nearly right: an error or a value, and nothing else.
+TEST_F(ScriptTest, LibrariesTakeGarbage) {
+  Bytes code = "local a, b = pcall(cjson.decode, ARGV[1]) local c = pcall(cmsgpack.unpack, ARGV[1]) "
+               "pcall(cmsgpack.unpack_limit, ARGV[1], 3, #ARGV[1] % 5) pcall(struct.unpack, ARGV[2], ARGV[1]) "
+               "pcall(struct.pack, ARGV[2], 1, 'x', 3) pcall(struct.size, ARGV[2]) "
+               "if a then cjson.encode(b) end return 1";
+  constexpr Bytes kPieces[] = {"[", "]", "{", "}", ",", ":", "\"", "\\u", "\\", "d800", "1", "e9", "-", "null", "true",
+                               " ", "NaN", "0x", "\xdf", "\xdd", "\xff", "\x81", "\x91", "\xd9\x05", "\xc1", "\xca",
+                               "\xdc\x01", "\xa5", "\x01", "\xcf"};
+  constexpr Bytes kFormats[] = {"<", ">", "!", "!8", "b", "H", "i", "i7", "I32", "l", "s", "c0", "c5", "c", "x", "d",
+                                "f", "i33", "!3", " ", "z", "99999999999"};
+  Random random(20260101);
+  for (int i = 0; i < 5000; i++) {
+    std::string text, format;
+    for (uint64_t n = random.below(12); n > 0; n--) text += kPieces[random.below(std::size(kPieces))];
+    for (uint64_t n = random.below(6); n > 0; n--) format += kFormats[random.below(std::size(kFormats))];
+    ASSERT_EQ(eval(code, {text, format}), ":1\r\n") << "round " << i << ": " << text << " and " << format;
+  }
+}
+
+TEST(Shebang, IsRead) {
+  auto flags = [](Bytes code) {
+    auto shebang = read_shebang(code);
+    return shebang ? read_script_flags(*shebang).value_or(999) : 998;
+  };
+  EXPECT_EQ(flags("return 1"), script_flag::kUndeclared);
+  EXPECT_EQ(flags("#!lua\nreturn 1"), 0u);
+  EXPECT_EQ(flags("#!lua  flags=no-writes,allow-oom  \n"), script_flag::kNoWrites | script_flag::kAllowOom);
+  EXPECT_EQ(flags("#!lua flags=no\n"), 999u);
+  EXPECT_EQ(flags("#!lua"), 998u);
+  EXPECT_EQ(read_shebang("#!lua x=1\nabc")->rest, "\nabc");
+}
+
+}  // namespace
+}  // namespace vitrine

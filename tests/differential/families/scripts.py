@@ -1,0 +1,125 @@
+"""Scripts: commands of the other families called from Lua, and values that go through its libraries and back.
+
+A call that may raise is never what `return` itself calls: LuaJIT then knows no line (docs/differences.md).
+"""
+
+from families import bits, hashes, lists, sets, strings, zsets
+
+# Blocking commands may be called from scripts since Redis 7.2.
+BLOCKING = (b'BLPOP', b'BRPOP', b'BLMOVE', b'BRPOPLPUSH', b'BLMPOP', b'BZPOPMIN', b'BZPOPMAX', b'BZMPOP')
+
+
+def command(g):
+    """One command whose reply has no order or chance of its own."""
+    rows = [row for f in (strings, lists, hashes, sets, zsets, bits) for row in f.COMMANDS if not row[3]]
+    for _ in range(50):
+        made = g.pick(rows)[2](g)
+        if isinstance(made, list) and made and all(isinstance(word, bytes) for word in made):
+            if made[0].upper() not in BLOCKING and len(made) < 40:
+                return made
+    return [b'GET', g.key('string')]
+
+
+def calls(g):
+    """EVAL of one to four calls, their replies as one array; mostly pcall, sometimes an error ends it."""
+    code, argv = [], []
+    if g.chance(0.2):
+        code.append('redis.setresp(3)')
+    for i in range(g.between(1, 4)):
+        words = command(g)
+        how = 'call' if g.chance(0.2) else 'pcall'
+        code.append(f'local r{i} = redis.{how}(unpack(ARGV, {len(argv) + 1}, {len(argv) + len(words)}))')
+        argv += words
+    last = len([line for line in code if line.startswith('local')])
+    names = ', '.join(f'r{i}' for i in range(last))
+    shape = g.pick(['{%s}', '{n = 1, %s}', '{%s, "end"}', '{{%s}, {}}'])
+    code.append('return ' + (shape % names if g.chance(0.7) else 'r0'))
+    name = b'EVAL_RO' if g.chance(0.05) else b'EVAL'
+    text = ('#!lua\n' if g.chance(0.1) else '') + g.pick(['\n', ' ']).join(code)
+    return [name, text.encode(), b'0'] + argv
+
+
+def literal(g, depth=0):
+    x = g.r()
+    if depth < 3 and x < 0.25:
+        return '{' + ', '.join(literal(g, depth + 1) for _ in range(g.upto(4))) + '}'
+    if depth < 3 and x < 0.3:
+        return '{%s = %s}' % (g.pick(['a', 'ok', 'err', 'double', 'map', 'set', 'big_number']), literal(g, depth + 1))
+    return g.pick(['nil', 'true', 'false', '0', '1', '-1', '3.99', '-3.99', '1e15', '2^53', '0.1', '1/3', '-0.5',
+                   "''", "'a'", "'a\\0b'", "'long string of some bytes'", "'12'", "'\\r\\n'", "{}", '1e300'])
+
+
+def conversion(g):
+    """A value to the client, by the way of what a library makes of it."""
+    value = literal(g)
+    library = g.pick([
+        'return %s', 'return {%s}', 'return tostring(#{%s})', 'redis.setresp(3) return {%s}',
+        'local ok, r = pcall(cjson.encode, {%s}) return r', 'local ok, r = pcall(cmsgpack.pack, {%s}) return r',
+        'local ok, r = pcall(cmsgpack.unpack, cmsgpack.pack(%s)) return {ok, r}',
+        'local ok, r = pcall(cjson.decode, cjson.encode({%s})) return {ok, r}',
+        'local ok, r = pcall(table.concat, {%s}, ",") return tostring(ok) .. (ok and r or "")',
+        'local r = type(%s) return r', 'local ok, r = pcall(redis.call, "set", "lua", %s) return r',
+        'local r = redis.sha1hex(tostring(%s ~= nil)) return r', 'local x = {%s} return {unpack(x)}',
+        'local r = redis.error_reply(tostring(type(%s))) return r', 'local r = redis.status_reply("x") return {r, %s}'])
+    return [b'EVAL', (library % value).encode(), b'0']
+
+
+def packed(g):
+    options = ['<', '>', 'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'i3', 'I5', 'f', 'd', 's', 'c3', 'x', '!4', ' ']
+    form = ''.join(g.pick(options) for _ in range(g.between(1, 5)))
+    code = ("local ok, r = pcall(struct.pack, ARGV[1], 1, 2, 3, 4, 5) if not ok then return 'no' end "
+            "local x = {pcall(struct.unpack, ARGV[1], r)} return {r, unpack(x, 2)}")
+    return [b'EVAL', code.encode(), b'0', form.encode()]
+
+
+def decoded(g):
+    text = g.pick([b'[1,2,3]', b'{"a":[1,{"b":null}]}', b'"\\u00e9\\ud83d\\ude00"', b'[1,]', b'{"a"}', b'nul',
+                   b'[1.5e3,-0,0x1F]', b'"a', b'"\\q"', b'[[[[]]]]', b'', b' ', b'{"a":1,"a":2}',
+                   b'[true,false]', b'tru', b'1 2', b'"\\ud800x"'])
+    if g.chance(0.3) and text:
+        at = g.upto(len(text) - 1)
+        text = text[:at] + bytes([g.pick([0x22, 0x5b, 0x7d, 0x2c, 0x3a, 0x31, 0x20])]) + text[at + 1:]
+    code = (b'local ok, r = pcall(cjson.decode, ARGV[1]) if ok and type(r) == "userdata" then r = "null" end '
+            b'return {ok, r}')
+    return [b'EVAL', code, b'0', text]
+
+
+def unpacked(g):
+    heads = [0x00, 0x01, 0x7f, 0x81, 0x91, 0x93, 0xa1, 0xc0, 0xc2, 0xc3, 0xca, 0xcc, 0xcd, 0xd0, 0xd9, 0xdc, 0xe0, 0x61]
+    data = bytes(g.pick(heads) for _ in range(g.upto(10)))
+    code = ('local x = {pcall(cmsgpack.unpack, ARGV[1])} if x[1] then return cmsgpack.pack(unpack(x)) end '
+            'return tostring(x[2]):sub(-20)')
+    return [b'EVAL', code.encode(), b'0', data]
+
+
+FUNCTION = b'redis.register_function("f", function(k, a) return {k, a} end)'
+
+
+def odd(g):
+    return g.pick([
+        [b'EVAL', b'return 1', b'-1'], [b'EVAL', b'return 1', b'x'], [b'EVAL', b'return 1', b'1'],
+        [b'EVAL', b'return 1'],
+        [b'EVALSHA', b'e0e1f9fabfc9d4800c877a703b823ac0578ff8db', b'0'], [b'EVALSHA', b'x', b'0'],
+        [b'SCRIPT', b'LOAD', b'return 1'], [b'SCRIPT', b'EXISTS', b'e0e1f9fabfc9d4800c877a703b823ac0578ff8db', b'x'],
+        [b'SCRIPT', b'FLUSH', g.pick([b'SYNC', b'ASYNC', b'NOW'])], [b'SCRIPT', b'KILL'], [b'FUNCTION', b'KILL'],
+        [b'SCRIPT', b'NOSUCH'], [b'EVAL', b'return x', b'0'], [b'EVAL', b'x = 1', b'0'],
+        [b'EVAL', b'error("boom")', b'0'], [b'EVAL', b'local x = redis.call("nosuch")', b'0'],
+        [b'EVAL', b'#!lua flags=nosuch\nreturn 1', b'0'], [b'EVAL', b'#!nosuch\nreturn 1', b'0'],
+        [b'EVAL_RO', b'local x = redis.call("set", "a", "b")', b'0'], [b'EVAL_RO', b'#!lua\nreturn 1', b'0'],
+        [b'EVAL', b'return {KEYS, ARGV}', b'2', b'a', b'b', b'c'], [b'FCALL', b'nosuch', b'0'],
+        [b'FUNCTION', b'LOAD', b'REPLACE', b'#!lua name=lib\n' + FUNCTION],
+        [b'FUNCTION', b'LOAD', b'#!lua name=lib\n' + FUNCTION], [b'FUNCTION', b'LOAD', b'#!lua name=lib2\n' + FUNCTION],
+        [b'FUNCTION', b'LOAD', b'#!lua name=bad-name\nreturn 1'], [b'FUNCTION', b'DELETE', b'lib'],
+        [b'FUNCTION', b'FLUSH'], [b'FUNCTION', b'LIST'], [b'FUNCTION', b'LIST', b'LIBRARYNAME', b'l*', b'WITHCODE'],
+        [b'FUNCTION', b'STATS'], [b'FUNCTION', b'RESTORE', b'bad'], [b'FUNCTION', b'DUMP'],
+        [b'FCALL', b'f', b'1', b'k', b'v'], [b'FCALL_RO', b'f', b'0']])
+
+
+COMMANDS = [
+    (4, 'eval calls', calls, ()),
+    (2, 'eval conversion', conversion, ()),
+    (0.7, 'eval struct', packed, ()),
+    (0.7, 'eval json', decoded, ()),
+    (0.7, 'eval msgpack', unpacked, ()),
+    (1, 'eval odd', odd, ()),
+]

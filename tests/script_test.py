@@ -1,0 +1,262 @@
+"""Scripts and functions: what the differential test cannot see: long runs, their end, memory, users, files."""
+
+import os
+import pathlib
+import sys
+import threading
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import harness                                                    # noqa: E402
+from harness import Client, Closed, Error, eventually, info       # noqa: E402
+
+FOREVER = 'while true do end'
+WRITES_FOREVER = ("redis.call('set','a','new') redis.call('rpush','l','x') redis.call('set','fresh','1') "
+                  "redis.call('del','gone') redis.call('move','m',1) while true do end")
+LIBRARY = ("#!lua name=lib\n"
+           "local calls = 0\n"
+           "redis.register_function('count', function() calls = calls + 1 return calls end)\n"
+           "redis.register_function{function_name='put', callback=function(k, a) "
+           "return redis.call('set', k[1], a[1]) end, description='sets'}\n"
+           "redis.register_function{function_name='get', callback=function(k) "
+           "return redis.call('get', k[1]) end, flags={'no-writes'}}\n"
+           "redis.register_function('spin', function() while true do end end)\n")
+
+
+@pytest.fixture(scope='module')
+def server():
+    with harness.peer('vitrine', ('busy-reply-threshold', 50)) as peer:
+        yield peer
+
+
+@pytest.fixture
+def c(server):
+    client = Client(server.port)
+    for command in (['FLUSHALL'], ['SCRIPT', 'FLUSH'], ['FUNCTION', 'FLUSH'],
+                    ['CONFIG', 'SET', 'script-kill-rollback', 'no', 'script-memory-limit', '1gb']):
+        client.call(*command)
+    yield client
+    client.close()
+
+
+def ended(server, words, *before_kill, kill=('SCRIPT', 'KILL')):
+    """What a client gets whose endless script another one ends, and what that one hears."""
+    runner, other = Client(server.port), Client(server.port)
+    result = []
+
+    def run():
+        try:
+            result.append(runner.call(*words))
+        except Closed:
+            pass
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    eventually(lambda: isinstance(other.call('PING'), Error))
+    heard = [other.call(*words) for words in before_kill]
+    heard.append(other.call(*kill))
+    if heard[-1] == b'OK':
+        thread.join(5)
+        assert not thread.is_alive()
+        assert other.call('PING') == b'PONG'
+    return (result[0] if result else None), heard, thread, other
+
+
+def test_busy_and_kill(server, c):
+    reply, heard, _, _ = ended(server, ['EVAL', FOREVER, '0'], ['GET', 'a'], ['FUNCTION', 'KILL'], ['SHUTDOWN'],
+                               ['MULTI'], ['GET', 'a'], ['EXEC'])
+    busy = b'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.'
+    assert heard == [busy, busy, busy, b'OK', busy, b'EXECABORT Transaction discarded because of: ' + busy, b'OK']
+    assert reply.startswith(b'ERR Script killed by user with SCRIPT KILL...')
+    assert c.call('SCRIPT', 'KILL') == b'NOTBUSY No scripts in execution right now.'
+
+
+@pytest.mark.parametrize('script', [
+    'while true do pcall(function() while true do end end) end',
+    'while true do xpcall(function() while true do end end, function() while true do end end) end',
+    'local f = coroutine.wrap(function() while true do pcall(coroutine.yield) end end) while true do f() end',
+    'while true do redis.pcall("get", "a") end',
+    'setmetatable({}, {__index = function() while true do end end}).x()',
+    'while true do string.rep("x", 100000):gsub(".", "%0%0") end',
+])
+def test_nothing_escapes_kill(server, c, script):
+    reply, _, _, _ = ended(server, ['EVAL', script, '0'])
+    assert b'Script killed by user' in reply
+
+
+def test_function_kill(server, c):
+    assert c.call('FUNCTION', 'LOAD', LIBRARY) == b'lib'
+    reply, heard, _, _ = ended(server, ['FCALL', 'spin', '0'], ['SCRIPT', 'KILL'], ['FUNCTION', 'STATS'],
+                               kill=('FUNCTION', 'KILL'))
+    assert heard[0].startswith(b'BUSY') and b'FUNCTION KILL' in heard[0]
+    running = heard[1][1]
+    assert running[1] == b'spin' and running[3] == [b'FCALL', b'spin', b'0'] and running[5] > 0
+    assert reply.startswith(b'ERR Script killed by user with FUNCTION KILL...')
+
+
+def fill(c):
+    for words in (['SET', 'a', 'old', 'PX', '100000'], ['RPUSH', 'l', 'one'], ['HSET', 'gone', 'f', 'v'],
+                  ['SET', 'm', 'here']):
+        c.call(*words)
+
+
+def test_kill_takes_writes_back(server, c):
+    c.call('CONFIG', 'SET', 'script-kill-rollback', 'yes')
+    fill(c)
+    watcher = Client(server.port)
+    watcher.call('WATCH', 'fresh')
+    reply, heard, _, _ = ended(server, ['EVAL', WRITES_FOREVER, '0'])
+    assert heard == [b'OK'] and b'Script killed' in reply
+    assert c.call('GET', 'a') == b'old' and 0 < c.call('PTTL', 'a') <= 100000
+    assert c.call('LRANGE', 'l', '0', '-1') == [b'one']
+    assert c.call('EXISTS', 'fresh') == 0
+    assert c.call('HGETALL', 'gone') == [b'f', b'v']
+    assert c.call('GET', 'm') == b'here'
+    assert c.call('DBSIZE') == 4
+
+
+def test_kill_after_flush_is_refused():
+    with harness.peer('vitrine', ('busy-reply-threshold', 50), ('script-kill-rollback', 'yes')) as server:
+        _, heard, thread, other = ended(server, ['EVAL', "redis.call('flushall') while true do end", '0'])
+        assert heard[0].startswith(b'UNKILLABLE')
+        other.send('SHUTDOWN', 'NOSAVE')
+        eventually(lambda: server.process.poll() is not None)
+        thread.join(5)
+
+
+def test_unkillable_and_shutdown_nosave():
+    with harness.peer('vitrine', ('busy-reply-threshold', 50)) as server:
+        _, heard, thread, other = ended(server, ['EVAL', WRITES_FOREVER, '0'])
+        assert heard[0].startswith(b'UNKILLABLE Sorry the script already executed write commands')
+        other.send('SHUTDOWN', 'NOSAVE')
+        eventually(lambda: server.process.poll() is not None)
+        thread.join(5)
+
+
+def test_many_clients_meanwhile(server, c):
+    """Those who come, ask, leave and pipeline while a script runs; and its own client goes."""
+    runner = Client(server.port)
+    runner.send('EVAL', FOREVER, '0')
+    eventually(lambda: isinstance(c.call('PING'), Error))
+    others = [Client(server.port) for _ in range(30)]
+    for other in others:
+        other.send('PING')
+        other.send('GET', 'a')
+    for other in others[::2]:
+        assert other.reply().startswith(b'BUSY') and other.reply().startswith(b'BUSY')
+        other.close()
+    runner.close()
+    time.sleep(0.05)
+    assert c.call('SCRIPT', 'KILL') == b'OK'
+    eventually(lambda: c.call('PING') == b'PONG')
+    for other in others[1::2]:
+        assert other.call('ECHO', 'x') is not None
+        other.close()
+
+
+def test_memory_limit(server, c):
+    c.call('CONFIG', 'SET', 'script-memory-limit', '16mb')
+    for script in ('local t = {} for i = 1, 1e8 do t[i] = i .. "x" end', 'return #string.rep("x", 2^27)',
+                   'local s = "x" while true do s = s .. s end', 'return cjson.encode({string.rep("\\1", 5e6)})'):
+        reply = c.call('EVAL', script, '0')
+        assert isinstance(reply, Error) and b'not enough memory' in reply, script
+    assert c.call('EVAL', 'return #string.rep("x", 2^20)', '0') == 2 ** 20
+    # Caught by the script, it may go on with what it has.
+    assert c.call('EVAL', 'return {pcall(string.rep, "x", 2^27)}', '0')[0] is None
+
+
+def test_out_of_memory(server, c):
+    c.call('CONFIG', 'SET', 'maxmemory', '1')
+    try:
+        write = "redis.call('set','a','1') return 1"
+        assert c.call('EVAL', write, '0').startswith(b'OOM command not allowed')
+        assert c.call('EVAL', '#!lua\nreturn 1', '0').startswith(b'OOM allow-oom flag is not set')
+        assert c.call('EVAL', '#!lua flags=allow-oom\n' + write, '0') == 1
+        assert c.call('EVAL', '#!lua flags=no-writes\nreturn 1', '0') == 1
+        assert c.call('EVAL', "redis.call('del','a') redis.call('set','b','1') return 2", '0') == 2
+    finally:
+        c.call('CONFIG', 'SET', 'maxmemory', '0')
+
+
+def test_users(server, c):
+    c.call('ACL', 'SETUSER', 'small', 'on', 'nopass', '+@all', '-set', '~k*')
+    small = Client(server.port)
+    small.call('AUTH', 'small', 'x')
+    assert small.call('EVAL', "return redis.call('get','k')", '0') is None
+    for script in ("return redis.call('set','k','1')", "return redis.call('get','other')"):
+        assert isinstance(small.call('EVAL', script, '0'), Error)
+    assert small.call('EVAL', "return {redis.acl_check_cmd('get','k'), redis.acl_check_cmd('get','o'), 1}", '0') == [
+        1, None, 1]
+    assert c.call('EVAL', "return redis.call('set','k','1')", '0') == b'OK'
+    c.call('ACL', 'DELUSER', 'small')
+
+
+def test_functions_are_saved(tmp_path):
+    with harness.peer('vitrine', ('dir', tmp_path), ('enable-debug-command', 'yes')) as server:
+        c = Client(server.port)
+        assert c.call('FUNCTION', 'LOAD', LIBRARY) == b'lib'
+        assert c.call('FCALL', 'put', '1', 'k', 'v') == b'OK'
+        listed = c.call('FUNCTION', 'LIST', 'WITHCODE')
+        assert c.call('DEBUG', 'RELOAD') == b'OK'
+        assert c.call('FUNCTION', 'LIST', 'WITHCODE') == listed
+        assert c.call('SAVE') == b'OK'
+    with harness.peer('vitrine', ('dir', tmp_path)) as server:
+        c = Client(server.port)
+        assert c.call('FUNCTION', 'LIST', 'WITHCODE') == listed
+        assert c.call('FCALL_RO', 'get', '1', 'k') == b'v'
+        assert info(c, 'number_of_functions') == '4'
+
+
+def test_dump_and_restore(server, c):
+    c.call('FUNCTION', 'LOAD', LIBRARY)
+    c.call('FCALL', 'count', '0')
+    dump = c.call('FUNCTION', 'DUMP')
+    assert isinstance(c.call('FUNCTION', 'RESTORE', dump), Error)          # it is there
+    assert c.call('FCALL', 'count', '0') == 2                              # and was not touched
+    assert c.call('FUNCTION', 'RESTORE', dump, 'REPLACE') == b'OK'
+    assert c.call('FCALL', 'count', '0') == 1
+    other = '#!lua name=other\nredis.register_function("more", function() return 1 end)'
+    c.call('FUNCTION', 'LOAD', other)
+    assert c.call('FUNCTION', 'RESTORE', dump, 'FLUSH') == b'OK'
+    assert len(c.call('FUNCTION', 'LIST')) == 1
+    for bad in (dump[:-1], dump[:-12] + b'x' + dump[-11:], b''):
+        assert isinstance(c.call('FUNCTION', 'RESTORE', bad), Error)
+
+
+def test_cache(server, c):
+    for i in range(600):
+        c.call('EVAL', 'return %d' % i, '0')
+    kept = c.call('SCRIPT', 'LOAD', 'return "kept"')
+    for i in range(600, 1200):
+        c.call('EVAL', 'return %d' % i, '0')
+    assert c.call('EVALSHA', kept, '0') == b'kept'
+    assert info(c, 'number_of_cached_scripts') == '501' and int(info(c, 'evicted_scripts')) >= 699
+    assert c.call('SCRIPT', 'SHOW', kept) == b'return "kept"'
+    assert c.call('SCRIPT', 'FLUSH') == b'OK'
+    assert c.call('EVALSHA', kept, '0').startswith(b'NOSCRIPT')
+
+
+def test_monitor_and_slowlog(server, c):
+    watcher = Client(server.port)
+    assert watcher.call('MONITOR') == b'OK'
+    c.call('EVAL', "return redis.call('set', 'a', 'b')", '0')
+    lines = [watcher.reply() for _ in range(2)]
+    assert b'"EVAL"' in lines[0] and b' lua] "set" "a" "b"' in lines[1]
+    watcher.close()
+
+
+def test_script_wakes_waiters_as_one(server, c):
+    waiter = Client(server.port)
+    waiter.send('BLPOP', 'q', '5')
+    eventually(lambda: info(c, 'blocked_clients') == '1')
+    c.call('EVAL', "redis.call('rpush','q','1') redis.call('rpush','q','2') redis.call('lpop','q') return 1", '0')
+    assert waiter.reply() == [b'q', b'2']
+
+
+def test_set_repl_and_versions(server, c):
+    assert c.call('EVAL', 'redis.set_repl(redis.REPL_NONE) return redis.call("set","a","1")', '0') == b'OK'
+    assert c.call('EVAL', 'return server.REDIS_VERSION .. redis.REDIS_VERSION_NUM', '0') == b'8.0.0524288'

@@ -160,8 +160,9 @@ void restore(Call& c, Scripting& s) {
   Bytes payload = c.args.bytes();
   bool flush_first = false;
   auto how = FunctionStore::OnCollision::refuse;
-  if (c.args.left() > 1) return c.reply.error("ERR Unknown subcommand or wrong number of arguments for 'restore'. "
-                                              "Try FUNCTION HELP.");
+  if (c.args.left() > 1)
+    return c.reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(c.args[1]) +
+                         "'. Try FUNCTION HELP.");
   if (c.args.accept("FLUSH")) flush_first = true;
   else if (c.args.accept("REPLACE")) how = FunctionStore::OnCollision::replace;
   else if (c.args.more() && !c.args.accept("APPEND"))

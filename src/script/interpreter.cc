@@ -42,17 +42,26 @@ constexpr const char* kCoroutine[] = {"create", "resume", "running", "status", "
 
 // pcall gives the text of an error that is a table with one (as redis.call raises them). Every function in C that calls
 // back, and every doorway into a coroutine, asks first whether the stack of the process has room: Lua limits its own
-// stacks only.
+// stacks only. A message handler of xpcall runs where the error was raised: that of a kill is raised in a hook, in
+// which no other hook fires, so the handler of a script that must end is not called.
 constexpr char kPrelude[] = R"lua(
-local guard, pcall0, type0, rawget0, resume0, wrap0, guarded = ...
-local function plain(ok, e, ...)
-  if not ok and type0(e) == 'table' then
+local guard, pcall0, type0, rawget0, resume0, wrap0, guarded, xpcall0, ending = ...
+local function plain(ok, ...)
+  if ok then return ok, ... end
+  local e = ...
+  if type0(e) == 'table' then
     local text = rawget0(e, 'err')
     if type0(text) == 'string' then return ok, text end
   end
-  return ok, e, ...
+  return ok, ...
 end
 local function pcall(...) return plain(pcall0(...)) end
+local function xpcall(f, handler, ...)
+  return xpcall0(f, function(e)
+    if ending() then return e end
+    return handler(e)
+  end, ...)
+end
 local function resume(...) guard() return resume0(...) end
 local function wrap(f)
   local go = wrap0(f)
@@ -61,7 +70,7 @@ end
 for name, f in pairs(guarded) do
   guarded[name] = function(...) guard() return f(...) end
 end
-return pcall, resume, wrap
+return pcall, resume, wrap, xpcall
 )lua";
 constexpr const char* kGuardedStrings[] = {"format", "gsub"};
 constexpr const char* kGuardedTables[] = {"foreach", "foreachi", "sort"};
@@ -72,6 +81,11 @@ constexpr char kGuarded[] = "guarded";
 int guard_function(lua_State* L) {
   Interpreter::of(L).guard_stack(L);
   return 0;
+}
+
+int ending_function(lua_State* L) {
+  lua_pushboolean(L, Interpreter::of(L).engine().must_end());
+  return 1;
 }
 
 // How deep the stack of the process may be where a script goes deeper still.
@@ -176,7 +190,11 @@ struct Sandbox {
     lua_setfield(L, LUA_REGISTRYINDEX, kGuarded);
     for (const char* name : kGuardedStrings) copy_field("string", name);
     for (const char* name : kGuardedTables) copy_field("table", name);
-    lua_call(L, 7, 3);
+    lua_getfield(L, base, "xpcall");
+    lua_pushlightuserdata(L, &lua);
+    lua_pushcclosure(L, ending_function, 1);
+    lua_call(L, 9, 4);
+    lua_setfield(L, base, "xpcall");
     lua_setfield(L, coroutines, "wrap");
     lua_setfield(L, coroutines, "resume");
     lua_setfield(L, base, "pcall");

@@ -204,7 +204,7 @@ class Decoder {
   Token next() {
     while (at_ < text_.size() && (peek() == ' ' || peek() == '\t' || peek() == '\n' || peek() == '\r')) at_++;
     token_at_ = at_;
-    if (at_ == text_.size()) return Token::end;
+    if (peek() == '\0') return Token::end;   // the end, or a zero, which ends it as well
     switch (peek()) {
       case '{': return at_++, Token::object_begin;
       case '}': return at_++, Token::object_end;
@@ -339,7 +339,7 @@ class Decoder {
   void object() {
     descend();
     lua_newtable(L_);
-    Token t = next_expecting("object key string or object end");
+    Token t = next_expecting("object key string");
     if (t != Token::object_end) {
       for (;;) {
         if (t != Token::string) unexpected("object key string", t);

@@ -194,10 +194,10 @@ class Unpacker {
     enter();
     for (size_t i = 0; i < count; i++) {
       value();
-      if (lua_isnil(L_, -1)) luaL_error(L_, "table index is nil");
-      if (lua_type(L_, -1) == LUA_TNUMBER && std::isnan(lua_tonumber(L_, -1)))
-        luaL_error(L_, "table index is NaN");
       value();
+      if (lua_isnil(L_, -2)) luaL_error(L_, "table index is nil");
+      if (lua_type(L_, -2) == LUA_TNUMBER && std::isnan(lua_tonumber(L_, -2)))
+        luaL_error(L_, "table index is NaN");
       lua_rawset(L_, -3);
     }
   }

@@ -200,7 +200,7 @@ class ReplyWriter {
 
   void meaning() {
     if (has(kErr, LUA_TSTRING)) return error();
-    if (has(kOk, LUA_TSTRING)) return out_.simple(bytes_at(L_, -1)), lua_pop(L_, 1);
+    if (has(kOk, LUA_TSTRING)) return status();
     if (has(kDouble, LUA_TNUMBER)) return real();
     if (has(kMap, LUA_TTABLE)) return map();
     if (has(kSet, LUA_TTABLE)) return set();
@@ -211,6 +211,12 @@ class ReplyWriter {
       if (is_one) return;
     }
     array();
+  }
+
+  void status() {
+    Bytes text = bytes_at(L_, -1);
+    out_.simple(text.substr(0, text.find('\0')));
+    lua_pop(L_, 1);
   }
 
   void error() {
@@ -325,6 +331,10 @@ void push_error(lua_State* L, Bytes text, bool counted) {
 }
 
 void write_error(ReplyBuilder& out, Bytes text, bool counted) {
+  // It ends with the first zero; line breaks at its ends go, those within become spaces.
+  text = text.substr(0, text.find('\0'));
+  size_t first = std::min(text.find_first_not_of("\r\n"), text.size());
+  text = text.substr(first, text.find_last_not_of("\r\n") + 1 - first);
   if (!counted) return out.error(text);
   OutputBuffer& buffer = out.output();
   char* p = buffer.reserve(text.size() + 3);

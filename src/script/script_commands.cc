@@ -1,6 +1,7 @@
 #include "script/script_commands.h"
 
 #include "base/numbers.h"
+#include "base/sha1.h"
 #include "engine/call.h"
 #include "script/scripting.h"
 
@@ -44,7 +45,8 @@ void eval(Call& c, Scripting& s, bool read_only) {
 }
 
 void evalsha(Call& c, Scripting& s, bool read_only) {
-  if (!read_keys_and_arguments(c, Args::kNotInteger)) return;
+  bool is_name = c.args[1].size() == kSha1HexChars;
+  if (is_name && !read_keys_and_arguments(c, Args::kNotInteger)) return;
   ScriptCache::Script* script = s.scripts.find(c.args[1]);
   if (!script) return c.reply.error("NOSCRIPT No matching script. Please use EVAL.");
   run(c, s, *script, read_only);

@@ -60,6 +60,7 @@ class ScriptEngine {
   // Runs the code of a library once, which registers its functions. An error's text, or nothing.
   std::string run_library(Interpreter& lua, int function, Library& library);
   bool running() const { return run_ != nullptr; }
+  bool must_end() const { return run_ && (run_->killed || run_->ended); }
 
   // SCRIPT KILL, FUNCTION KILL: `kind` says which of them.
   void kill(Call& c, Interpreter::Kind kind);

@@ -58,7 +58,8 @@ TEST_F(ScriptTest, CountsItsMemoryExactlyAndLimitsIt) {
   EXPECT_GT(before, 10000u);
   EXPECT_NE(eval("return #string.rep('x', 1e8)").find("not enough memory"), std::string::npos);
   EXPECT_EQ(eval("return #string.rep('x', 1e7)"), ":10000000\r\n");
-  eval("collectgarbage('collect')");
+  // What Lua keeps to build strings in shrinks a little with each collection.
+  eval("for i = 1, 20 do collectgarbage('collect') end");
   EXPECT_LT(heap.used_bytes(), before + 100000);
 }
 
@@ -109,7 +110,7 @@ TEST_F(ScriptTest, LibrariesTakeGarbage) {
   Bytes code = "local a, b = pcall(cjson.decode, ARGV[1]) local c = pcall(cmsgpack.unpack, ARGV[1]) "
                "pcall(cmsgpack.unpack_limit, ARGV[1], 3, #ARGV[1] % 5) pcall(struct.unpack, ARGV[2], ARGV[1]) "
                "pcall(struct.pack, ARGV[2], 1, 'x', 3) pcall(struct.size, ARGV[2]) "
-               "if a then cjson.encode(b) end return 1";
+               "if a then pcall(cjson.encode, b) end return 1";
   constexpr Bytes kPieces[] = {"[", "]", "{", "}", ",", ":", "\"", "\\u", "\\", "d800", "1", "e9", "-", "null", "true",
                                " ", "NaN", "0x", "\xdf", "\xdd", "\xff", "\x81", "\x91", "\xd9\x05", "\xc1", "\xca",
                                "\xdc\x01", "\xa5", "\x01", "\xcf"};

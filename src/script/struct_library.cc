@@ -96,7 +96,8 @@ class Format {
 
 Format format_argument(lua_State* L) {
   luaL_checkstring(L, 1);
-  return {L, bytes_at(L, 1)};
+  Bytes text = bytes_at(L, 1);
+  return {L, text.substr(0, text.find('\0'))};   // it ends with the first zero
 }
 
 uint64_t integer_of(double d) {

@@ -313,7 +313,7 @@ struct Table {
 class SettingsTableTest : public testing::Test, public Table {};
 
 TEST_F(SettingsTableTest, EveryNameWithItsDefault) {
-  std::set<std::string> expected = {"dir", "rdb-version"};
+  std::set<std::string> expected = {"dir", "rdb-version", "script-kill-rollback", "script-memory-limit"};
   Bytes rest = kExpected.substr(1);
   while (!rest.empty()) {
     Bytes line = rest.substr(0, rest.find('\n'));

@@ -40,6 +40,10 @@ def without_counters(raw):
 
 
 KNOWN = [
+    Known('lua-compiler',
+          'What does not compile is described in the words of LuaJIT, which also takes what Lua 5.1 does not.',
+          lambda args, a, b: upper(args, 0).startswith(b'EVAL') and a[0] == '-' and
+          a[1].startswith(b'ERR Error compiling script')),
     Known('list-listpack',
           'OBJECT ENCODING says listpack for a list that fits one packed node (Redis 7.2); 7.0.15 says quicklist.',
           lambda args, a, b: encoding(args) and a == ('$', b'quicklist') and b == ('$', b'listpack')),

@@ -69,7 +69,7 @@ void ClientServer::shake_hands() {
     connection->shake_hands();
   } while (done < handshake_list_.size() && loop_.clock().monotonic_us() - start < kSliceUs);
   handshake_list_.erase(handshake_list_.begin(), handshake_list_.begin() + static_cast<ptrdiff_t>(done));
-  intake_.run();
+  intake_->run();
 }
 
 // Who does not finish its handshake must not keep others out: when too many are at it, the oldest goes.

@@ -17,7 +17,7 @@ from harness import Client, Error                                 # noqa: E402
 
 @pytest.fixture(scope='module')
 def server():
-    with harness.peer('vitrine', ('script-memory-limit', '256mb')) as peer:
+    with harness.peer('vitrine', ('script-memory-limit', '64mb')) as peer:
         yield peer
 
 
@@ -72,6 +72,12 @@ READONLY = [
     'cmsgpack.pack = 1', 'struct.pack = 1', 'coroutine.wrap = 1', 'rawset(coroutine, 1, 1)', 'os.x = 1',
     'setmetatable(getmetatable("") or {}, nil).x()', 'table.sort(_G, function() end) _G[1] = 1',
     'local t = setmetatable({}, {__newindex = _G}) t.x = 1', 'string.gsub("x", "x", _G).y()',
+    # Globals that are there, written wherever a writing instruction may hide.
+    'tostring = 1', 'function redis() end', 'local a a, ARGV = 1, 2', 'for i = 1, 2 do type = i end',
+    'local function f() local function g() return function() server = 1 end end g()() end f()',
+    'local function f() return 1 end pcall = f', 'loadstring("tostring = 1")()', 'load("KEYS = 1")()',
+    'coroutine.wrap(function() tostring = 1 end)()', 'if #KEYS > 9 then local x = 1 else unpack = 1 end',
+    'local t = {f = function() _G = 1 end} t.f()', 'return (function(...) select = ... end)(1)',
 ]
 
 

@@ -34,6 +34,20 @@ inline bool same_bytes(Bytes a, Bytes b) {
   return true;
 }
 
+// A name of one to eight bytes as a number: two names of the same length have the same number if they are the same.
+inline uint64_t name_number(Bytes name) {
+  const char* p = name.data();
+  size_t n = name.size();
+  if (n >= 4) {
+    uint32_t first, last;
+    std::memcpy(&first, p, 4);
+    std::memcpy(&last, p + n - 4, 4);
+    return first | uint64_t{last} << 32;
+  }
+  auto at = [p](size_t i) { return static_cast<unsigned char>(p[i]); };
+  return at(0) | at(n / 2) << 8 | at(n - 1) << 16;
+}
+
 // ASCII case-insensitive equality, for command names, options and setting names.
 inline bool equals_ignoring_case(Bytes a, Bytes b) {
   if (a.size() != b.size()) return false;

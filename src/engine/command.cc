@@ -100,12 +100,11 @@ void CommandRegistry::rebuild() {
 
 Command* CommandRegistry::find(Bytes name) const {
   if (name.size() > 8 || name.empty()) return search(name);
-  uint64_t bytes = 0;
-  std::memcpy(&bytes, name.data(), name.size());
-  Known& k = known(bytes);
-  if (k.name == bytes && k.length == name.size()) return k.command;
+  uint64_t number = name_number(name);
+  Known& k = known(number);
+  if (k.name == number && k.length == name.size()) return k.command;
   Command* command = search(name);
-  if (command) k = {bytes, name.size(), command};
+  if (command) k = {number, name.size(), command};
   return command;
 }
 

@@ -72,9 +72,37 @@ for name, f in pairs(guarded) do
 end
 return pcall, resume, wrap, xpcall
 )lua";
+// Whether a function, or one within it, has an instruction that writes a global variable; the instruction is the one that
+// a sample has and its twin has not.
+constexpr char kWritesGlobals[] = R"lua(
+local util, band, compile = ...
+local info, instruction, constant = util.funcinfo, util.funcbc, util.funck
+local function operation(f, pc) return band(instruction(f, pc), 0xff) end
+local function operations(f)
+  local found = {}
+  for pc = 1, info(f).bytecodes - 1 do found[operation(f, pc)] = true end
+  return found
+end
+local harmless, write = operations(compile('local x = 1')), nil
+for op in pairs(operations(compile('x = 1'))) do
+  if not harmless[op] then write = op end
+end
+local function writes(f)
+  local of = info(f)
+  for pc = 1, of.bytecodes - 1 do
+    if operation(f, pc) == write then return true end
+  end
+  for i = 1, of.gcconsts do
+    local c = constant(f, -i)
+    if type(c) == 'proto' and writes(c) then return true end
+  end
+  return false
+end
+return writes
+)lua";
+
 constexpr const char* kGuardedStrings[] = {"format", "gsub"};
 constexpr const char* kGuardedTables[] = {"foreach", "foreachi", "sort"};
-
 
 constexpr char kGuarded[] = "guarded";
 
@@ -240,6 +268,22 @@ struct Sandbox {
     lua_setfield(L, -2, "__index");
   }
 
+  // REQUIRES: the base library as Lua brings it.
+  void learn_to_find_writes() {
+    open(luaopen_jit, LUA_JITLIBNAME);
+    CHECK(luaL_loadbuffer(L, kWritesGlobals, sizeof kWritesGlobals - 1, "=sandbox") == 0);
+    lua_getfield(L, LUA_REGISTRYINDEX, "_PRELOAD");
+    lua_getfield(L, -1, "jit.util");
+    lua_remove(L, -2);
+    lua_call(L, 0, 1);
+    lua_getglobal(L, "bit");
+    lua_getfield(L, -1, "band");
+    lua_remove(L, -2);
+    lua_getglobal(L, "loadstring");
+    lua_call(L, 3, 1);
+    lua.writes_globals_ = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+
   void build() {
     open(luaopen_base, "");
     open(luaopen_table, LUA_TABLIBNAME);
@@ -247,6 +291,7 @@ struct Sandbox {
     open(luaopen_math, LUA_MATHLIBNAME);
     open(luaopen_bit, LUA_BITLIBNAME);
     open(luaopen_os, LUA_OSLIBNAME);
+    learn_to_find_writes();
     luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     lua_settop(L, 0);
     push_copy(nullptr, kBase);
@@ -333,6 +378,7 @@ namespace {
 struct Compilation {
   Bytes code;
   const char* name;
+  int writes_globals, globals;
   bool read = false;
   int function = 0;
 };
@@ -347,6 +393,15 @@ const char* read_code(lua_State*, void* data, size_t* size) {
 int compile_protected(lua_State* L) {
   auto& c = *static_cast<Compilation*>(lua_touserdata(L, 1));
   if (lua_loadx(L, read_code, &c, c.name, "t") != 0) return lua_error(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c.writes_globals);
+  lua_pushvalue(L, -2);
+  lua_call(L, 1, 1);
+  bool writes = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (!writes) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c.globals);
+    lua_setfenv(L, -2);
+  }
   c.function = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }
@@ -354,7 +409,7 @@ int compile_protected(lua_State* L) {
 }  // namespace
 
 std::expected<int, std::string> Interpreter::compile(Bytes code) {
-  Compilation c{code, chunk_name()};
+  Compilation c{code, chunk_name(), writes_globals_, globals_};
   if (lua_cpcall(state_, compile_protected, &c) == 0) return c.function;
   const char* text = lua_tostring(state_, -1);
   std::string error = text ? text : "unknown error";

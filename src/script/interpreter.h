@@ -7,6 +7,8 @@
 //
 //   _G (protected) ──> globals ──> "Script attempted to access nonexistent global variable"
 //        string, table, math, bit, os, coroutine, cjson, cmsgpack, struct, redis = server (each protected)
+// A script that nowhere writes a global variable, which compile() reads from its instructions, gets the content of _G as
+// its environment: then a global is found in one step. It still cannot get hold of that table.
 //
 // The compiler of LuaJIT is off: compiled code would not ask whether it shall end.
 #pragma once
@@ -84,7 +86,7 @@ class Interpreter {
   std::array<Protected, kMostProtected> protected_;
   int protected_count_ = 0;
   // In the registry.
-  int globals_ = 0, redis_doorway_ = 0, running_api_ = 0, loading_api_ = 0;
+  int globals_ = 0, writes_globals_ = 0, redis_doorway_ = 0, running_api_ = 0, loading_api_ = 0;
 };
 
 }  // namespace vitrine

@@ -13,36 +13,27 @@ namespace {
 
 constexpr char kCounted[] = "ignore_error_stats_update";
 
-int64_t read_number(Bytes line) {
-  bool negative = !line.empty() && line[0] == '-';
-  int64_t n = 0;
-  for (size_t i = negative; i < line.size(); i++) n = n * 10 + (line[i] - '0');
-  return negative ? -n : n;
-}
-
 class ReplyReader {
  public:
   ReplyReader(lua_State* L, const Interpreter& lua, Bytes reply) : L_(L), lua_(lua), rest_(reply) {}
   Bytes rest() const { return rest_; }
 
   void value() {
-    char type = rest_[0];
-    Bytes line = take_line();
-    switch (type) {
-      case ':': return lua_pushnumber(L_, static_cast<double>(read_number(line)));
-      case '$': return bulk(read_number(line));
-      case '+': return field("ok", line);
-      case '-': return push_error(L_, line, true);
+    switch (rest_[0]) {
+      case ':': return lua_pushnumber(L_, static_cast<double>(take_number()));
+      case '$': return bulk(take_number());
+      case '+': return field("ok", take_line());
+      case '-': return push_error(L_, take_line(), true);
       case '*':
-      case '>': return array(read_number(line));
-      case '%': return map(read_number(line));
-      case '~': return set(read_number(line));
-      case '_': return lua_pushnil(L_);
-      case '#': return lua_pushboolean(L_, line == "t");
-      case ',': return real(line);
-      case '(': return field("big_number", line);
-      case '=': return verbatim(read_number(line));
-      case '|': return attribute(read_number(line));
+      case '>': return array(take_number());
+      case '%': return map(take_number());
+      case '~': return set(take_number());
+      case '_': return take_line(), lua_pushnil(L_);
+      case '#': return lua_pushboolean(L_, take_line() == "t");
+      case ',': return real(take_line());
+      case '(': return field("big_number", take_line());
+      case '=': return verbatim(take_number());
+      case '|': return attribute(take_number());
       default: luaL_error(L_, "a reply of an unknown kind");
     }
   }
@@ -54,6 +45,15 @@ class ReplyReader {
     Bytes line(rest_.data() + 1, static_cast<size_t>(end - rest_.data() - 1));
     rest_.remove_prefix(line.size() + 3);
     return line;
+  }
+  // The same as a number.
+  int64_t take_number() {
+    const char* p = rest_.data() + 1;
+    bool negative = *p == '-';
+    uint64_t n = 0;
+    for (p += negative; *p != '\r'; p++) n = n * 10 + static_cast<uint64_t>(*p - '0');
+    rest_.remove_prefix(static_cast<size_t>(p - rest_.data()) + 2);
+    return static_cast<int64_t>(negative ? -n : n);
   }
   Bytes take(size_t bytes) {
     Bytes taken = rest_.substr(0, bytes);

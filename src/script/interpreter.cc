@@ -72,8 +72,9 @@ for name, f in pairs(guarded) do
 end
 return pcall, resume, wrap, xpcall
 )lua";
-// Whether a function, or one within it, has an instruction that writes a global variable; the instruction is the one that
-// a sample has and its twin has not.
+
+// Whether a function, or one within it, has an instruction that writes a global variable: the one that a sample has and
+// its twin has not.
 constexpr char kWritesGlobals[] = R"lua(
 local util, band, compile = ...
 local info, instruction, constant = util.funcinfo, util.funcbc, util.funck

@@ -7,8 +7,8 @@
 //
 //   _G (protected) ──> globals ──> "Script attempted to access nonexistent global variable"
 //        string, table, math, bit, os, coroutine, cjson, cmsgpack, struct, redis = server (each protected)
-// A script that nowhere writes a global variable, which compile() reads from its instructions, gets the content of _G as
-// its environment: then a global is found in one step. It still cannot get hold of that table.
+// A script that nowhere writes a global variable, which compile() reads from its instructions, gets the content of _G
+// as its environment: then a global is found in one step. It still cannot get hold of that table.
 //
 // The compiler of LuaJIT is off: compiled code would not ask whether it shall end.
 #pragma once

@@ -77,12 +77,18 @@ def arrays(peer):
                   for at in range(0, ARRAY_ITEMS, 500))
 
 
+def places(peer):
+    draw = random.Random(2)
+    peer.load(grouped('GEOADD', 'bench:places', [(draw.uniform(0, 80), draw.uniform(0, 80), f'place:{i:012}')
+                                                 for i in range(100_000)]))
+
+
 def nothing(peer):
     pass
 
 
 GROUPS = {'strings': strings, 'counters': counters, 'lists': lists, 'hashes': hashes, 'zset': zset, 'stream': stream,
-          'arrays': arrays, 'fresh': nothing}
+          'arrays': arrays, 'places': places, 'fresh': nothing}
 
 
 def forget(*keys):
@@ -95,6 +101,13 @@ def forget(*keys):
 def fill_list(peer, n):
     peer.call('DEL', 'mylist')
     peer.load(grouped('RPUSH', 'mylist', ((VALUE,) for _ in range(n)), 1000))
+    peer.settle()
+
+
+def sketches(peer, n):
+    """A thousand HyperLogLogs of 300 elements, in their sparse form."""
+    peer.call('FLUSHALL')
+    peer.load(encode('PFADD', f'hll:{i:012}', *(f'{i}:{k}' for k in range(300))) for i in range(1000))
     peer.settle()
 
 
@@ -112,6 +125,10 @@ def rows():
     xadd = ['-r', '100', 'XADD', 'mystream', '*', 'temperature', '__rand_int__', 'humidity', '__rand_int__']
     xadd_capped = ['-r', '100', 'XADD', 'mystream', 'MAXLEN', '~', '1000'] + xadd[4:]
     xrange100 = ['XRANGE', 'big', '1700000050000', '+', 'COUNT', '100']
+    # Degrees from 0 to 80: redis-benchmark writes twelve digits.
+    geoadd = ['-r', '800000', 'GEOADD', 'bench:places', '__rand_int__e-4', '__rand_int__e-4', 'place:__rand_int__']
+    geosearch = ['-r', '100000', 'GEOSEARCH', 'bench:places', 'FROMMEMBER', 'place:__rand_int__',
+                 'BYRADIUS', '100', 'km', 'ASC', 'COUNT', '10']
     at = ['-r', str(ARRAY_ITEMS)]
     slot = ['bench:array', '1__rand_int__']
     eval_get = ['-r', str(KEYS), 'EVAL', "return redis.call('GET', KEYS[1])", '1', 'key:__rand_int__']
@@ -131,6 +148,10 @@ def rows():
         Row('SADD', 'fresh', 16, ['-r', str(KEYS), '-t', 'sadd'], [Check(0.65)], forget('myset')),
         Row('PFADD', 'fresh', 16, ['-r', str(KEYS), 'PFADD', 'bench:hll', 'element:__rand_int__'], [Check(0.65)],
             forget('bench:hll')),
+        Row('PFADD, 1000 sparse ones', 'fresh', 16, ['-r', '1000', 'PFADD', 'hll:__rand_int__', 'element:__rand_int__'],
+            before=sketches),
+        Row('PFCOUNT, 1000 sparse ones', 'fresh', 16, ['-r', '1000', 'PFCOUNT', 'hll:__rand_int__']),
+        Row('PFCOUNT of two sparse ones', 'fresh', 16, ['-r', '1000', 'PFCOUNT'] + ['hll:__rand_int__'] * 2),
         Row('HSET', 'fresh', 16, ['-r', str(KEYS), '-d', '32', '-t', 'hset'], [Check(0.65)], forget('myhash')),
         Row('XADD', 'fresh', 16, xadd, [Check(0.65)], forget('mystream')),
         Row('XADD, 1000 kept', 'fresh', 16, xadd_capped, [], forget('mystream')),
@@ -143,6 +164,7 @@ def rows():
         Row('ZRANK', 'zset', 16, zrank, tree), Row('ZRANK', 'zset', 1, zrank, user),
         Row('ZRANGE 10', 'zset', 16, zrange10, tree), Row('ZRANGE 10', 'zset', 1, zrange10, user),
         Row('ZRANGE BYSCORE 10', 'zset', 16, zscore10, tree),
+        Row('GEOADD', 'places', 16, geoadd), Row('GEOSEARCH 100 km, nearest 10', 'places', 16, geosearch),
         Row('ARGET (Redis: HGET)', 'arrays', 16, [*at, 'ARGET', *slot], stand_in=[*at, 'HGET', *slot]),
         Row('ARSET (Redis: HSET)', 'arrays', 16, [*at, 'ARSET', *slot, 'item:0000000001'],
             stand_in=[*at, 'HSET', *slot, 'item:0000000001']),

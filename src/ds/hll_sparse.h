@@ -77,6 +77,7 @@ class SparseEdit {
 
   const uint8_t* bytes() const { return copied_ ? reinterpret_cast<const uint8_t*>(buffer_) : source_; }
   Run run_at(size_t at) const { return read_run(bytes() + at, bytes() + size_); }
+  void leap(uint32_t index, Place& place, Place& before) const;
   bool find(uint32_t index, Place& place, Place& before) const;
   bool complete_from(Place place) const;
   void copy();

@@ -11,6 +11,7 @@
 #include "server/process_options.h"
 #include "server/settings_codecs.h"
 #include "store/memory_options.h"
+#include "store/stream_producers.h"
 
 namespace vitrine {
 
@@ -152,6 +153,8 @@ void register_encoding_settings(Settings& settings, EncodingLimits& o) {
   settings.memory("hll-sparse-max-bytes", &o.hll_sparse_max_bytes, 0, kMost);
   settings.memory("stream-node-max-bytes", &o.stream_node_max_bytes, 0, kMost);
   settings.integer("stream-node-max-entries", &o.stream_node_max_entries, 0, INT64_MAX);
+  settings.integer("stream-idmp-duration", &o.stream_idmp_duration_s, 1, StreamProducers::kMostSeconds);
+  settings.integer("stream-idmp-maxsize", &o.stream_idmp_maxsize, 1, StreamProducers::kMostRecords);
   // Of former days: the list encodings of Redis 3.
   settings.obsolete("list-max-ziplist-entries");
   settings.obsolete("list-max-ziplist-value");

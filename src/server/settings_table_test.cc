@@ -223,6 +223,8 @@ slowlog-log-slower-than 10000
 slowlog-max-len 128
 socket-mark-id 0
 stop-writes-on-bgsave-error yes
+stream-idmp-duration 100
+stream-idmp-maxsize 100
 stream-node-max-bytes 4096
 stream-node-max-entries 100
 supervised no

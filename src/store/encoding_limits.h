@@ -1,4 +1,5 @@
-// When a value leaves its packed encoding: the `*-max-*` settings, read by every type on each write.
+// When a value leaves its packed encoding: the `*-max-*` settings, read by every type on each write. And with what a
+// stream begins that remembers its producers.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +20,8 @@ struct EncodingLimits {
   size_t hll_sparse_max_bytes = 3000;
   size_t stream_node_max_bytes = 4096;
   int64_t stream_node_max_entries = 100;
+  int64_t stream_idmp_duration_s = 100;
+  int64_t stream_idmp_maxsize = 100;
   size_t quicklist_packed_threshold = size_t{1} << 30;  // DEBUG QUICKLIST-PACKED-THRESHOLD
 };
 

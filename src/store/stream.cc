@@ -249,8 +249,11 @@ bool Stream::remove_group(Bytes name) const {
 }
 
 StreamProducers& Stream::producers() const {
-  if (!data().producers) data().producers = std::make_unique<StreamProducers>();
-  return *data().producers;
+  std::unique_ptr<StreamProducers>& producers = data().producers;
+  const EncodingLimits& limits = *context_.limits;
+  if (!producers)
+    producers = std::make_unique<StreamProducers>(limits.stream_idmp_duration_s, limits.stream_idmp_maxsize);
+  return *producers;
 }
 
 int64_t Stream::entries_up_to(StreamId id) const {

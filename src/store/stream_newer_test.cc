@@ -203,7 +203,7 @@ TEST(StreamProducers, AreRememberedAsAModelDoes) {
       int64_t until_ms;
     };
     std::map<std::string, std::deque<Record>> model;
-    StreamProducers producers;
+    StreamProducers producers(100, 100);
     int64_t now = 1'000'000, duration_s = 100;
     size_t most = 100, added = 0;
     for (int step = 0; step < 600; step++) {

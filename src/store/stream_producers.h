@@ -22,9 +22,10 @@ class RdbOutput;
 
 class StreamProducers {
  public:
-  static constexpr int64_t kUsualSeconds = 100, kMostSeconds = 86'400, kUsualRecords = 100, kMostRecords = 10'000;
+  static constexpr int64_t kMostSeconds = 86'400, kMostRecords = 10'000;
 
-  StreamProducers() = default;
+  // REQUIRES: both from 1 to the most there is.
+  StreamProducers(int64_t duration_s, int64_t most) : duration_s_(duration_s), most_(most) {}
   StreamProducers(const StreamProducers& other) { *this = other; }
   StreamProducers& operator=(const StreamProducers& other);
 
@@ -74,7 +75,7 @@ class StreamProducers {
   static bool add_record(Producer& producer, Record record);
   void load_producer(RdbInput& in);
 
-  int64_t duration_s_ = kUsualSeconds, most_ = kUsualRecords;
+  int64_t duration_s_ = 0, most_ = 0;
   Producers producers_;                    // the one whose last record is the oldest first
   std::unordered_map<Bytes, Producers::iterator> by_name_;
   size_t records_ = 0;

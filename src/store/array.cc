@@ -92,6 +92,7 @@ struct ArrayOps {
     char text[kInt64Chars];
     auto digits = [&](uint64_t n) { return Bytes(text, format_uint64(text, n)); };
     part({digits(data(o).next)});
+    part({digits(data(o).ring)});
     for (auto c = data(o).values.first(); c; ++c) part({digits(c.index()), c.value()});
   }
 };

@@ -1,5 +1,6 @@
 #include "store/hash.h"
 
+#include "base/numbers.h"
 #include "store/rdb_types.h"
 
 namespace vitrine {
@@ -360,9 +361,13 @@ struct HashOps {
 
   static void digest(const Object& o, const std::function<void(std::initializer_list<Bytes>)>& part) {
     Object object = o;
-    char name[24], text[24];
-    Hash(object, TypeContext{INT64_MIN, nullptr}).for_each([&](const PackedValue& field, const PackedValue& value) {
-      part({field.bytes(name), value.bytes(text)});
+    char name[24], text[24], moment[24];
+    const Hash hash(object, TypeContext{INT64_MIN, nullptr});
+    bool expires = o.encoding == Hash::kPackedExpiring || o.encoding == Hash::kTable;
+    hash.for_each([&](const PackedValue& field, const PackedValue& value) {
+      int64_t at_ms = expires ? hash.expiry(field.bytes(name)) : kNoExpiry;
+      if (at_ms == kNoExpiry) return part({field.bytes(name), value.bytes(text)});
+      part({field.bytes(name), value.bytes(text), Bytes(moment, format_int64(moment, at_ms))});
     });
   }
 

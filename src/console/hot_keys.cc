@@ -34,7 +34,7 @@ HotKeys::Moment HotKeys::now() const {
 bool HotKeys::start(const Request& request) {
   tend();
   if (active_) return false;
-  Run& run = run_.emplace();
+  Run& run = run_.emplace(Run());
   run.request = request;
   run.start_wall_ms = loop_.clock().wall_ms();
   run.start = now();

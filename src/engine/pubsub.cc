@@ -29,7 +29,7 @@ PubSub::~PubSub() { end_turn(); }
 bool PubSub::subscribe(Session& session, TopicKind kind, Bytes name) {
   auto found = topics(kind).find(name);
   if (found == topics(kind).end()) {
-    auto fresh = std::make_unique<Topic>(std::string(name));
+    std::unique_ptr<Topic> fresh(new Topic{std::string(name)});
     Bytes key = fresh->name;
     found = topics(kind).emplace(key, std::move(fresh)).first;
   }

@@ -26,6 +26,20 @@ class CommandBatch {
   }
   // Where command `i` begins in the parsed buffer: to go on from there another time.
   size_t begin_offset(size_t i) const { return i ? offsets_[i - 1] : 0; }
+  // For other parsers: a command's arguments one by one, then where it ends in the parsed buffer.
+  void add_argument(Bytes argument) { args_.push_back(argument); }
+  void end_command(size_t offset) {
+    ends_.push_back(static_cast<uint32_t>(args_.size()));
+    offsets_.push_back(offset);
+  }
+  // The last command ends later than was said.
+  void extend_last(size_t offset) { offsets_.back() = offset; }
+  // Forgets the commands behind the first `n`, and arguments without an end.
+  void keep(size_t n) {
+    ends_.resize(n);
+    offsets_.resize(n);
+    args_.resize(n ? ends_.back() : 0);
+  }
   void clear() {
     args_.clear();
     ends_.clear();

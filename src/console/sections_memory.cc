@@ -97,7 +97,7 @@ void write_memory(InfoText& text, const Sources& s, const Measured& m) {
     text.idle(name);
   text.field("mem_clients_normal", a.clients);
   text.idle("mem_cluster_links");
-  text.idle("mem_aof_buffer");
+  text.field("mem_aof_buffer", s.append_log_bytes());
 #ifdef VITRINE_SANITIZED
   text.field("mem_allocator", "libc");
 #else

@@ -56,6 +56,7 @@ struct Sources {
   std::function<ConnectionFigures()> connections;
   std::function<ForkFigures()> forks;
   std::function<ScriptFigures()> scripts;
+  std::function<size_t()> append_log_bytes;   // what the append-only log holds in memory
 };
 
 }  // namespace vitrine

@@ -3,6 +3,7 @@
 
 namespace vitrine {
 
+class AppendOnly;
 class Call;
 class CommandRegistry;
 class Snapshots;
@@ -12,6 +13,8 @@ struct PersistOptions;
 void add_dump_commands(CommandRegistry& registry, const PersistOptions& options);
 // SAVE, BGSAVE, LASTSAVE.
 void add_snapshot_commands(CommandRegistry& registry, Snapshots& snapshots);
+// BGREWRITEAOF.
+void add_append_only_commands(CommandRegistry& registry, AppendOnly& append_only, Snapshots& snapshots);
 // DEBUG RELOAD, behind the subcommand's name.
 void debug_reload(Call& call, Snapshots& snapshots);
 

@@ -8,6 +8,22 @@
 
 namespace vitrine {
 
+struct AppendOptions {
+  enum class Sync { everysec, always, no };
+
+  bool enabled = false;
+  std::string folder = "appendonlydir", prefix = "appendonly.aof";
+  Sync sync = Sync::everysec;
+  bool no_sync_on_rewrite = false;
+  int auto_rewrite_percentage = 100;          // of growth; 0: never
+  int64_t auto_rewrite_min_bytes = 64 << 20;
+  bool load_truncated = true;                 // a unit that is cut off at the end is no error
+  bool snapshot_base = true;                  // a rewrite writes a snapshot, not commands
+  bool timestamps = false;
+  bool incremental_fsync = true;
+  bool keep_history = false;                  // files that are no longer needed stay
+};
+
 struct PersistOptions {
   using SavePoints = std::vector<std::pair<int64_t, int>>;
   enum class VersionCheck { strict, relaxed };   // relaxed: files newer than we know are tried
@@ -21,6 +37,7 @@ struct PersistOptions {
   int version = 0;                  // of what is written; 0: the oldest that can hold the data
   int64_t loading_events_bytes = 2 << 20;
   int key_save_delay_us = 0, key_load_delay_us = 0;   // for tests
+  AppendOptions append;
 };
 
 }  // namespace vitrine

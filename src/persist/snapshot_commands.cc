@@ -14,6 +14,7 @@ void save(Call& c, Snapshots& snapshots) {
 }
 
 void bgsave(Call& c, Snapshots& snapshots) {
+  bool schedules = false;
   if (c.args.more()) {
     if (c.args.accept("CANCEL")) {
       if (!c.args.done()) return;
@@ -21,11 +22,18 @@ void bgsave(Call& c, Snapshots& snapshots) {
         return c.reply.error("ERR Background saving is currently not in progress or scheduled");
       return c.reply.simple("Background saving cancelled");
     }
-    // Another kind of child would make it wait; there is none yet.
     if (!c.args.accept("SCHEDULE")) c.args.fail();
+    schedules = true;
   }
   if (!c.args.done()) return;
   if (snapshots.background_running()) return c.reply.error("ERR Background save already in progress");
+  if (snapshots.another_child()) {
+    if (!schedules)
+      return c.reply.error("ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in "
+                           "order to schedule a BGSAVE whenever possible.");
+    snapshots.schedule_background();
+    return c.reply.simple("Background saving scheduled");
+  }
   auto started = snapshots.start_background();
   started ? c.reply.simple("Background saving started") : c.reply.error("ERR " + started.error());
 }

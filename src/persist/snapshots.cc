@@ -14,7 +14,6 @@ namespace {
 
 constexpr uint64_t kSyncEveryBytes = 4 << 20;
 constexpr int64_t kRetryAfterMs = 5000;
-constexpr int64_t kReportEveryMs = 1000;
 constexpr int64_t kProgressEveryMs = 2000;
 constexpr const char* kStopped = "the server was told to end";
 
@@ -68,12 +67,15 @@ SnapshotFacts Snapshots::facts() const {
   return f;
 }
 
-Snapshots::Outcome Snapshots::write_file(const std::string& temporary, const SnapshotStep& step, size_t keys_in_step) {
-  auto file = files_.open_append(temporary);
+Snapshots::Outcome Snapshots::write_file(const std::string& path, const SnapshotStep& step, size_t keys_in_step,
+                                         bool aof_base) {
+  auto file = files_.open_append(path);
   if (!file) return std::unexpected(file.error().text);
   if (auto cut = (*file)->truncate(0); !cut) return std::unexpected(cut.error().text);
-  FileSink sink(**file, options_.incremental_fsync);
-  auto written = write_snapshot(keyspace_, facts(), sink, step, keys_in_step);
+  FileSink sink(**file, aof_base ? options_.append.incremental_fsync : options_.incremental_fsync);
+  SnapshotFacts what = facts();
+  what.aof_base = aof_base;
+  auto written = write_snapshot(keyspace_, what, sink, step, keys_in_step);
   if (!written) return std::unexpected(written.error().empty() ? sink.error : written.error());
   if (auto synced = (*file)->sync(); !synced) return std::unexpected(synced.error().text);
   if (auto closed = (*file)->close(); !closed) return std::unexpected(closed.error().text);
@@ -90,10 +92,9 @@ Snapshots::Outcome Snapshots::publish(const std::string& temporary) {
 Snapshots::Outcome Snapshots::save() {
   if (child_) return std::unexpected("Background save already in progress");
   std::string temporary = temporary_name(getpid());
-  SnapshotStep step;
-  if (options_.key_save_delay_us > 0)
-    step = [&](size_t keys) { return sleep_us(options_.key_save_delay_us * static_cast<int64_t>(keys)), true; };
-  auto written = write_file(temporary, step, options_.key_save_delay_us > 0 ? 1 : kKeysInStep);
+  auto written = run_in_foreground(child_work(), [&](const SnapshotStep& step, size_t keys_in_step) {
+    return write_file(temporary, step, keys_in_step, false);
+  });
   if (written) written = publish(temporary);
   if (!written) {
     log(LogLevel::warning, "Failed to save the data set: %s", written.error().c_str());
@@ -109,41 +110,18 @@ Snapshots::Outcome Snapshots::save() {
   return {};
 }
 
-// In the child.
-int Snapshots::run_child(const Child::Tell& tell) {
-  the_log().role = 'C';
-  ChildReport report;
-  auto next_report = std::chrono::steady_clock::now() + std::chrono::milliseconds(kReportEveryMs);
-  SnapshotStep step = [&](size_t keys) {
-    report.done += keys;
-    if (options_.key_save_delay_us > 0) sleep_us(options_.key_save_delay_us * static_cast<int64_t>(keys));
-    auto now = std::chrono::steady_clock::now();
-    if (now < next_report) return true;
-    report.cow_bytes = private_dirty_bytes();
-    tell(report);
-    // Measuring takes the longer the larger the process is: at most a hundredth of the time.
-    auto taken = std::chrono::steady_clock::now() - now;
-    next_report = now + std::max<std::chrono::nanoseconds>(std::chrono::milliseconds(kReportEveryMs), taken * 100);
-    return true;
-  };
-  auto written = write_file(temporary_name(getpid()), step, options_.key_save_delay_us > 0 ? 1 : kKeysInStep);
-  report.cow_bytes = private_dirty_bytes();
-  tell(report);
-  if (!written) {
-    log(LogLevel::warning, "Background saving failed: %s", written.error().c_str());
-    return 1;
-  }
-  log(LogLevel::notice, "DB saved on disk");
-  log(LogLevel::notice, "Fork CoW for RDB: current %llu MB", static_cast<unsigned long long>(report.cow_bytes >> 20));
-  return 0;
-}
+ChildWork Snapshots::child_work() const { return {"RDB", "DB saved on disk", options_.key_save_delay_us}; }
 
 Snapshots::Outcome Snapshots::start_background() {
   if (child_) return std::unexpected("Background save already in progress");
+  if (another_child()) return std::unexpected("Another child process is active (AOF?): can't BGSAVE right now.");
   last_try_ms_ = loop_.wall_ms();
   uint64_t changes = keyspace_.stats().changes;
+  auto write = [this](const SnapshotStep& step, size_t keys_in_step) {
+    return write_file(temporary_name(getpid()), step, keys_in_step, false);
+  };
   auto child = Child::start(
-      loop_, [this](const Child::Tell& tell) { return run_child(tell); },
+      loop_, [&](const Child::Tell& tell) { return run_in_child(child_work(), tell, write); },
       [this](const ChildReport& report) { on_report(report); },
       [this, changes](Child::Ending ending) { on_end(ending, changes); });
   if (!child) {
@@ -156,7 +134,7 @@ Snapshots::Outcome Snapshots::start_background() {
   child_pid_ = child_->pid();
   stats_.forks++;
   stats_.last_fork_us = child_->fork_us();
-  stats_.background_start_ms = loop_.wall_ms();
+  stats_.background_start_ms = stats_.last_fork_ms = loop_.wall_ms();
   stats_.saved_keys = stats_.cow_bytes = stats_.cow_peak_bytes = 0;
   stats_.keys_to_save = keyspace_.total_keys();
   log(LogLevel::notice, "Background saving started by pid %d", static_cast<int>(child_->pid()));
@@ -216,7 +194,7 @@ bool Snapshots::cancel_background() {
 }
 
 void Snapshots::tend() {
-  if (child_ || loading_.active) return;
+  if (child_ || loading_.active || another_child()) return;
   int64_t now_ms = loop_.wall_ms(), since_s = now_ms / 1000 - stats_.last_save_s;
   if (scheduled_) {
     scheduled_ = false;

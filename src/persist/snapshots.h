@@ -15,6 +15,7 @@
 
 #include "io/child.h"
 #include "io/file.h"
+#include "persist/child_work.h"
 #include "persist/options.h"
 #include "persist/snapshot_reader.h"
 #include "persist/snapshot_writer.h"
@@ -31,7 +32,7 @@ class Snapshots {
     int64_t last_background_duration_s = -1;
     uint64_t last_cow_bytes = 0, cow_bytes = 0, cow_peak_bytes = 0;
     int64_t cow_measured_ms = 0;
-    int64_t last_fork_us = 0;
+    int64_t last_fork_us = 0, last_fork_ms = 0;
     uint64_t forks = 0;
     uint64_t saved_keys = 0, keys_to_save = 0;       // of the one under way
     int64_t background_start_ms = -1;                // -1: none under way
@@ -47,6 +48,7 @@ class Snapshots {
   ~Snapshots();
 
   const PersistOptions& options() const { return options_; }
+  const Keyspace& keyspace() const { return keyspace_; }
   const Stats& stats() const { return stats_; }
   const Loading& loading() const { return loading_; }
   uint64_t changes() const { return keyspace_.stats().changes - saved_changes_; }
@@ -69,10 +71,15 @@ class Snapshots {
   // Reads the file into the keyspace. `replace`: keys that are there already make place, else they are an error.
   // `serve`: on_events is called now and then, and says whether to go on; not from within a command.
   std::expected<SnapshotContent, std::string> load(bool replace, bool serve);
+  // The data as a snapshot file of that name, synced. `aof_base`: it begins an append-only log.
+  Outcome write_file(const std::string& path, const SnapshotStep& step, size_t keys_in_step, bool aof_base);
   bool file_exists() { return files_.exists(options_.dbfilename); }
   std::function<bool()> on_events;
   // What is said of each key's use, as the eviction policy needs it.
   std::function<SnapshotFacts::Access()> access_facts;
+  // Whether a child of another kind is at work: there is one at a time.
+  std::function<bool()> other_child;
+  bool another_child() const { return other_child && other_child(); }
   // A child was started or has ended, or its result changes write_refusal().
   std::function<void()> on_change;
 
@@ -84,9 +91,8 @@ class Snapshots {
  private:
   class FileSink;
   SnapshotFacts facts() const;
-  Outcome write_file(const std::string& temporary, const SnapshotStep& step, size_t keys_in_step);
   Outcome publish(const std::string& temporary);
-  int run_child(const Child::Tell& tell);
+  ChildWork child_work() const;
   void on_report(const ChildReport& report);
   void on_end(Child::Ending ending, uint64_t changes);
   void end_background();

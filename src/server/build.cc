@@ -86,6 +86,10 @@ ConnectionFigures connection_figures(const ClientServer::Stats& s, const Migrati
   return f;
 }
 
+ForkFigures fork_figures(const Snapshots::Stats& s, const AppendOnly::Stats& a) {
+  return {s.forks + a.forks, a.last_fork_ms > s.last_fork_ms ? a.last_fork_us : s.last_fork_us};
+}
+
 }  // namespace
 
 Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
@@ -97,13 +101,16 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
       dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_,
                   waiters_, watches_),
       notifier_(keyspace_, dispatcher_.pubsub()), scripting_(dispatcher_, options.scripts),
-      snapshots_(loop_, files_, keyspace_, options.persist), migration_(options.persist),
+      snapshots_(loop_, files_, keyspace_, options.persist),
+      append_only_(loop_, workers_, files_, dispatcher_.effects(), snapshots_, options.persist.append),
+      migration_(options.persist),
       clients_(loop_, dispatcher_, options.network, options.clients, options.tls),
       console_({loop_, workers_, keyspace_, evictor_, dispatcher_, settings, options.network, options.clients,
                 options.memory, options.observe, options.config_file,
                 [this] { return connection_figures(clients_.stats, migration_); },
-                [this] { return ForkFigures{snapshots_.stats().forks, snapshots_.stats().last_fork_us}; },
-                [this] { return script_figures(); }}) {
+                [this] { return fork_figures(snapshots_.stats(), append_only_.stats()); },
+                [this] { return script_figures(); },
+                [this] { return append_only_.append_log().buffer_memory(); }}) {
   keyspace_.set_background([this](std::function<void()> work) {
     workers_.submit(Workers::Kind::lazy_free, std::move(work));
   });
@@ -113,6 +120,7 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
   add_dump_commands(registry_, options.persist);
   migration_.add_commands(registry_);
   add_snapshot_commands(registry_, snapshots_);
+  add_append_only_commands(registry_, append_only_, snapshots_);
   add_script_commands(registry_, scripting_);
   console_.add_commands(registry_);
   console_.add_help(registry_);

@@ -284,6 +284,7 @@ void ClientServer::resume_waiting() {
 }
 
 void ClientServer::flush_all() {
+  if (before_replies && !before_replies()) return;
   if (size_t limit = clients_memory_limit()) {
     for (ClientConnection* connection : flush_list_) count_memory(*connection);
     if (counted_memory_ > limit) evict_clients();

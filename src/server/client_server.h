@@ -55,6 +55,8 @@ class ClientServer {
   // The end of a turn: connections whose waiting commands may go on; then replies; then those that ended.
   void resume_waiting();
   void flush_all();
+  // Asked before any reply leaves, by whichever door: false: none may.
+  std::function<bool()> before_replies;
   // Something was written since, or there is more to read: the next turn must not wait.
   bool busy() const { return !flush_list_.empty() || !unread_list_.empty() || !handshake_list_.empty(); }
   // Every `period_ms`: a share of the clients, so that each is looked at once a second: idle? over an output limit for

@@ -9,15 +9,6 @@
 
 namespace vitrine {
 
-struct LogFileOptions {
-  bool appendonly = false, no_appendfsync_on_rewrite = false, aof_load_truncated = true, aof_use_rdb_preamble = true;
-  bool aof_timestamp_enabled = false, aof_rewrite_incremental_fsync = true, aof_disable_auto_gc = false;
-  std::string appendfilename = "appendonly.aof", appenddirname = "appendonlydir";
-  int appendfsync = 0;
-  int auto_aof_rewrite_percentage = 100;
-  int64_t auto_aof_rewrite_min_size = 64 << 20;
-};
-
 struct ReplicationOptions {
   std::vector<std::string> replicaof;  // host and port, or nothing
   std::string masterauth, masteruser;
@@ -58,7 +49,6 @@ struct TlsPeerOptions {
 };
 
 struct LaterOptions {
-  LogFileOptions log_file;
   int sanitize_dump_payload = 0;
   bool rdb_del_sync_files = false;
   ReplicationOptions replication;

@@ -18,6 +18,7 @@
 #include "io/tls_options.h"
 #include "io/workers.h"
 #include "io/file.h"
+#include "persist/append_only.h"
 #include "persist/snapshots.h"
 #include "script/scripting.h"
 #include "server/client_server.h"
@@ -88,6 +89,7 @@ class Node {
   void apply_acl_settings();
   void wire_persistence();
   void wire_scripts();
+  void wire_append_only();
   void follow_persistence();
   void serve_while_loading();
   bool serve_while_busy();
@@ -115,6 +117,7 @@ class Node {
   Scripting scripting_;
   SystemFiles files_;
   Snapshots snapshots_;
+  AppendOnly append_only_;
   Migration migration_;
   ClientServer clients_;
   Console console_;
@@ -127,6 +130,6 @@ class Node {
 };
 
 // INFO persistence.
-void write_persistence_section(InfoText& text, const Snapshots& snapshots, int64_t now_ms);
+void write_persistence_section(InfoText& text, const Snapshots& snapshots, const AppendOnly& log, int64_t now_ms);
 
 }  // namespace vitrine

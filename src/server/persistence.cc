@@ -26,10 +26,11 @@ void Node::wire_persistence() {
     return !stopping_;
   };
   snapshots_.on_change = [this] { follow_persistence(); };
+  wire_append_only();
   for (const char* name : {"save", "stop-writes-on-bgsave-error"})
     settings_.find(name)->apply([this] { return follow_persistence(), Refusal(); });
   console_.info().set_section("Persistence", Info::Shown::by_default, [this](InfoText& text) {
-    write_persistence_section(text, snapshots_, loop_.wall_ms());
+    write_persistence_section(text, snapshots_, append_only_, loop_.wall_ms());
   });
   console_.debug().add("RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
                        "Saves a snapshot, empties the databases and reads the snapshot. MERGE: keys that are there\n"
@@ -37,9 +38,25 @@ void Node::wire_persistence() {
                        [this](Call& c) { debug_reload(c, snapshots_); });
 }
 
+void Node::wire_append_only() {
+  append_only_.on_change = [this] { follow_persistence(); };
+  append_only_.append_log().on_fatal = [](const std::string& why) {
+    log(LogLevel::warning, "%s Exiting.", why.c_str());
+    std::_Exit(1);
+  };
+  snapshots_.other_child = [this] { return append_only_.rewriting(); };
+  clients_.before_replies = [this] { return append_only_.end_turn(); };
+  settings_.find("appendonly")->apply([this]() -> Refusal {
+    if (!options_.persist.append.enabled) return append_only_.turn_off(), Refusal();
+    if (auto on = append_only_.turn_on(); !on) return "Unable to turn on AOF. " + on.error();
+    return {};
+  });
+}
+
 void Node::follow_persistence() {
   dispatcher_.data_gate.loading = snapshots_.loading().active;
-  dispatcher_.data_gate.write_refusal = snapshots_.write_refusal();
+  Bytes log_refusal = append_only_.write_refusal();
+  dispatcher_.data_gate.write_refusal = log_refusal.empty() ? snapshots_.write_refusal() : log_refusal;
 }
 
 // A turn that takes no time and touches no data.
@@ -77,6 +94,10 @@ bool Node::load_data() {
 bool Node::shut_down(const Farewell& how) {
   log(LogLevel::warning, "User requested shutdown...");
   snapshots_.cancel_background();
+  if (!append_only_.shut_down()) {
+    log(LogLevel::warning, "The end of the append-only log could not be written, can't exit.");
+    if (!how.force) return false;
+  }
   // What is half loaded must not take the place of the whole.
   if (snapshots_.loading().active) return stop(), true;
   if (how.save || (!how.nosave && snapshots_.has_save_points())) {

@@ -17,20 +17,35 @@ void write_loading(InfoText& text, const Snapshots::Loading& l, int64_t now_ms) 
   text.field("loading_eta_seconds", done > 0 ? static_cast<int64_t>(seconds / done - seconds) : int64_t{1});
 }
 
-void write_log_file(InfoText& text) {
-  for (const char* name : {"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"}) text.idle(name);
-  text.field("aof_last_rewrite_time_sec", -1);
-  text.field("aof_current_rewrite_time_sec", -1);
-  text.field("aof_last_bgrewrite_status", "ok");
-  text.idle("aof_rewrites");
-  text.idle("aof_rewrites_consecutive_failures");
-  text.field("aof_last_write_status", "ok");
-  text.idle("aof_last_cow_size");
+void write_append_only(InfoText& text, const AppendOnly& log, int64_t now_ms) {
+  const AppendOnly::Stats& s = log.stats();
+  bool on = log.state() != AppendOnly::State::off;
+  text.field("aof_enabled", on ? 1 : 0);
+  text.field("aof_rewrite_in_progress", log.rewriting() ? 1 : 0);
+  text.field("aof_rewrite_scheduled", log.rewrite_scheduled() ? 1 : 0);
+  text.field("aof_last_rewrite_time_sec", s.last_rewrite_s);
+  text.field("aof_current_rewrite_time_sec", log.rewriting() ? (now_ms - s.rewrite_start_ms) / 1000 : int64_t{-1});
+  text.field("aof_last_bgrewrite_status", s.last_rewrite_ok ? "ok" : "err");
+  text.field("aof_rewrites", s.rewrites);
+  text.field("aof_rewrites_consecutive_failures", s.failures);
+  text.field("aof_last_write_status", log.append_log().problem().empty() ? "ok" : "err");
+  text.field("aof_last_cow_size", s.last_cow_bytes);
+}
+
+// Behind all else, while it is on.
+void write_growth(InfoText& text, const AppendOnly& log) {
+  if (log.state() == AppendOnly::State::off) return;
+  text.field("aof_current_size", log.bytes());
+  text.field("aof_base_size", log.stats().base_bytes);
+  text.field("aof_pending_rewrite", log.rewrite_scheduled() ? 1 : 0);
+  text.field("aof_buffer_length", log.append_log().buffered_bytes());
+  text.field("aof_pending_bio_fsync", log.append_log().sync_under_way() ? 1 : 0);
+  text.field("aof_delayed_fsync", log.append_log().stats().delayed_syncs);
 }
 
 }  // namespace
 
-void write_persistence_section(InfoText& text, const Snapshots& snapshots, int64_t now_ms) {
+void write_persistence_section(InfoText& text, const Snapshots& snapshots, const AppendOnly& log, int64_t now_ms) {
   const Snapshots::Stats& s = snapshots.stats();
   bool running = snapshots.background_running();
   text.field("loading", snapshots.loading().active ? 1 : 0);
@@ -52,9 +67,10 @@ void write_persistence_section(InfoText& text, const Snapshots& snapshots, int64
   text.field("rdb_last_cow_size", s.last_cow_bytes);
   text.field("rdb_last_load_keys_expired", s.expired_keys);
   text.field("rdb_last_load_keys_loaded", s.loaded_keys);
-  write_log_file(text);
+  write_append_only(text, log, now_ms);
   text.idle("module_fork_in_progress");
   text.idle("module_fork_last_cow_size");
+  write_growth(text, log);
   if (snapshots.loading().active) write_loading(text, snapshots.loading(), now_ms);
 }
 

@@ -10,7 +10,6 @@ namespace vitrine {
 namespace {
 
 constexpr EnumName kSanitize[] = {{"no", 0}, {"yes", 1}, {"clients", 2}};
-constexpr EnumName kFsync[] = {{"everysec", 0}, {"always", 1}, {"no", 2}};
 constexpr EnumName kDisklessLoad[] = {{"disabled", 0}, {"on-empty-db", 1}, {"swapdb", 2}, {"flush-before-load", 3}};
 constexpr EnumName kPropagationErrors[] = {{"ignore", 0}, {"panic", 1}, {"panic-on-replicas", 2}};
 constexpr EnumName kEndpoints[] = {{"ip", 0}, {"hostname", 1}, {"unknown-endpoint", 2}};
@@ -34,30 +33,7 @@ struct Later {
   Setting& choice(Bytes name, int* target, std::span<const EnumName> names) const {
     return settings.enumeration(name, target, names).not_acting();
   }
-  // A name in a folder, not a path.
-  Setting& file_name(Bytes name, std::string* target, bool may_be_empty) const {
-    return text(name, target).validate([name = std::string(name), target, may_be_empty]() -> Refusal {
-      if (target->find('/') != std::string::npos) return name + " can't be a path, just a filename";
-      if (target->empty() && !may_be_empty) return name + " can't be empty";
-      return {};
-    });
-  }
 };
-
-void register_log_file(const Later& later, LogFileOptions& o) {
-  later.flag("appendonly", &o.appendonly);
-  later.file_name("appendfilename", &o.appendfilename, false).immutable();
-  later.file_name("appenddirname", &o.appenddirname, false).immutable();
-  later.choice("appendfsync", &o.appendfsync, kFsync);
-  later.flag("no-appendfsync-on-rewrite", &o.no_appendfsync_on_rewrite);
-  later.number("auto-aof-rewrite-percentage", &o.auto_aof_rewrite_percentage, 0);
-  later.amount("auto-aof-rewrite-min-size", &o.auto_aof_rewrite_min_size, 0);
-  later.flag("aof-load-truncated", &o.aof_load_truncated);
-  later.flag("aof-use-rdb-preamble", &o.aof_use_rdb_preamble);
-  later.flag("aof-timestamp-enabled", &o.aof_timestamp_enabled);
-  later.flag("aof-rewrite-incremental-fsync", &o.aof_rewrite_incremental_fsync);
-  later.flag("aof-disable-auto-gc", &o.aof_disable_auto_gc).hidden();
-}
 
 void register_replication(const Later& later, ReplicationOptions& o) {
   later.settings.custom("replicaof", leader_codec(&o.replicaof)).alias("slaveof").multi().immutable().not_acting();
@@ -192,7 +168,6 @@ void register_directives(const Later& later, LaterOptions& o) {
 
 void register_later_settings(Settings& settings, LaterOptions& o) {
   Later later{settings};
-  register_log_file(later, o.log_file);
   later.choice("sanitize-dump-payload", &o.sanitize_dump_payload, kSanitize);
   later.flag("rdb-del-sync-files", &o.rdb_del_sync_files);
   register_replication(later, o.replication);

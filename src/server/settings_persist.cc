@@ -1,4 +1,4 @@
-// Settings of snapshots; those of the append-only log are still in settings_later.cc.
+// Settings of snapshots and of the append-only log.
 #include <climits>
 
 #include "persist/options.h"
@@ -10,12 +10,36 @@ namespace vitrine {
 
 namespace {
 
+constexpr EnumName kSync[] = {{"everysec", 0}, {"always", 1}, {"no", 2}};
 constexpr EnumName kVersionCheck[] = {{"strict", 0}, {"relaxed", 1}};
 
 Refusal check_version(int version) {
   bool known = version == 0 || (version >= rdb::kBaseVersion && version <= rdb::kNewestVersion) ||
                version == rdb::kValkeyVersion;
   return known ? "" : "rdb-version is 0 (the oldest that can hold the data), 10, 11, 12 or 80";
+}
+
+// A name in a folder, not a path.
+Setting& file_name(Settings& settings, Bytes name, std::string* target) {
+  return settings.text(name, target).immutable().validate([name = std::string(name), target]() -> Refusal {
+    if (target->find('/') != std::string::npos) return name + " can't be a path, just a filename";
+    return target->empty() ? name + " can't be empty" : Refusal();
+  });
+}
+
+void register_append_settings(Settings& settings, AppendOptions& o) {
+  settings.boolean("appendonly", &o.enabled);
+  file_name(settings, "appendfilename", &o.prefix);
+  file_name(settings, "appenddirname", &o.folder);
+  settings.enumeration("appendfsync", &o.sync, kSync);
+  settings.boolean("no-appendfsync-on-rewrite", &o.no_sync_on_rewrite);
+  settings.integer("auto-aof-rewrite-percentage", &o.auto_rewrite_percentage, 0, INT_MAX);
+  settings.memory("auto-aof-rewrite-min-size", &o.auto_rewrite_min_bytes, 0, INT64_MAX);
+  settings.boolean("aof-load-truncated", &o.load_truncated);
+  settings.boolean("aof-use-rdb-preamble", &o.snapshot_base);
+  settings.boolean("aof-timestamp-enabled", &o.timestamps);
+  settings.boolean("aof-rewrite-incremental-fsync", &o.incremental_fsync);
+  settings.boolean("aof-disable-auto-gc", &o.keep_history).hidden();
 }
 
 }  // namespace
@@ -33,6 +57,7 @@ void register_persist_settings(Settings& settings, PersistOptions& o) {
   settings.integer("rdb-version", &o.version, 0, INT_MAX).validate([&o] { return check_version(o.version); });
   settings.integer("rdb-key-save-delay", &o.key_save_delay_us, INT_MIN, INT_MAX).hidden();
   settings.integer("key-load-delay", &o.key_load_delay_us, INT_MIN, INT_MAX).hidden();
+  register_append_settings(settings, o.append);
   settings.integer("loading-process-events-interval-bytes", &o.loading_events_bytes, 1024, INT_MAX).hidden();
 }
 

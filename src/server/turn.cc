@@ -44,7 +44,7 @@ void Node::turn() {
     tend();
     meter.lap(TurnPhase::tend);
   }
-  // Replies, then the end of those who leave.
+  // The log of writes, then replies (ClientServer::before_replies sees to that), then the end of those who leave.
   dispatcher_.tracking().end_turn();
   dispatcher_.pubsub().end_turn();
   clients_.flush_all();
@@ -135,7 +135,7 @@ void Node::tend() {
   next_tend_ms_ = now + period;
   clients_.tend(period);
   migration_.tend(now);
-  if (!console_.paused()) snapshots_.tend();
+  if (!console_.paused()) append_only_.tend(), snapshots_.tend();
   if (now < next_sample_ms_) return;
   next_sample_ms_ = now + kSampleEveryMs;
   console_.tend();

@@ -2,6 +2,7 @@
 
 #include "base/numbers.h"
 #include "store/rdb_types.h"
+#include "store/rewrite.h"
 
 namespace vitrine {
 
@@ -371,6 +372,14 @@ struct HashOps {
     });
   }
 
+  static void rewrite(const Object& o, CommandMaker& maker) {
+    digest(o, [&](std::initializer_list<Bytes> field) {
+      const Bytes* words = field.begin();
+      maker.item("HSET", {words[0], words[1]});
+      if (field.size() > 2) maker.command("HPEXPIREAT", {words[2], "FIELDS", "1", words[0]});
+    });
+  }
+
   // Also notes that the database will be told of that moment.
   static int64_t earliest_expiry(const Object& o) {
     if (o.encoding == Hash::kTable) return o.as<FieldTable>()->claimed_ms = o.as<FieldTable>()->earliest();
@@ -436,6 +445,6 @@ struct HashOps {
 const TypeOps kHashOps = {
     "hash", HashOps::destroy, HashOps::clone, HashOps::encoding_name, HashOps::length, HashOps::memory_of,
     HashOps::free_effort, HashOps::digest, false, hash_rdb_type, save_hash, load_hash,
-    HashOps::earliest_expiry, HashOps::remove_expired};
+    HashOps::rewrite, HashOps::earliest_expiry, HashOps::remove_expired};
 
 }  // namespace vitrine

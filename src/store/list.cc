@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "store/encoding_limits.h"
 #include "store/rdb_types.h"
+#include "store/rewrite.h"
 
 namespace vitrine {
 
@@ -218,9 +219,13 @@ void digest(const Object& o, const std::function<void(std::initializer_list<Byte
   });
 }
 
+void rewrite(const Object& o, CommandMaker& maker) {
+  digest(o, [&](std::initializer_list<Bytes> item) { maker.item("RPUSH", item); });
+}
+
 }  // namespace
 
 const TypeOps kListOps = {"list", destroy, clone, encoding_name, length, memory_of, free_effort, digest, true,
-                         list_rdb_type, save_list, load_list};
+                         list_rdb_type, save_list, load_list, rewrite};
 
 }  // namespace vitrine

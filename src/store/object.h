@@ -14,6 +14,7 @@ namespace vitrine {
 
 class RdbInput;
 class RdbOutput;
+class CommandMaker;
 class Value;
 
 enum class Type : uint8_t { string, list, set, zset, hash, stream, array };
@@ -63,6 +64,8 @@ struct TypeOps {
   uint8_t (*rdb_type)(const Object&, int version) = nullptr;
   void (*save)(const Object&, uint8_t rdb_type, RdbOutput& out) = nullptr;
   Value (*load)(uint8_t rdb_type, RdbInput& in, const TypeContext&) = nullptr;
+  // As commands that make it again (store/rewrite.h); null: as a payload for RESTORE.
+  void (*rewrite)(const Object&, CommandMaker&) = nullptr;
   // Only for types whose elements expire (else null): the earliest expiry (-1: none), of which the caller tells the
   // database's index; and the removal of elements that are due, at most `steps` of them, which sets `changed`, and
   // `rescheduled` when the index must be told again.

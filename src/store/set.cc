@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "store/encoding_limits.h"
 #include "store/rdb_types.h"
+#include "store/rewrite.h"
 
 namespace vitrine {
 
@@ -342,9 +343,13 @@ void digest(const Object& o, const std::function<void(std::initializer_list<Byte
   });
 }
 
+void rewrite(const Object& o, CommandMaker& maker) {
+  digest(o, [&](std::initializer_list<Bytes> member) { maker.item("SADD", member); });
+}
+
 }  // namespace
 
 const TypeOps kSetOps = {"set", destroy, clone, encoding_name, length, memory_of, free_effort, digest, false,
-                        set_rdb_type, save_set, load_set};
+                        set_rdb_type, save_set, load_set, rewrite};
 
 }  // namespace vitrine

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "store/encoding_limits.h"
 #include "store/rdb_types.h"
+#include "store/rewrite.h"
 
 namespace vitrine {
 
@@ -356,11 +357,16 @@ struct SortedSetOps {
       part({member.bytes(name), Bytes(text, format_double(text, score))});
     });
   }
+
+  static void rewrite(const Object& o, CommandMaker& maker) {
+    digest(o, [&](std::initializer_list<Bytes> pair) { maker.item("ZADD", {pair.begin()[1], pair.begin()[0]}); });
+  }
 };
 
 const TypeOps kSortedSetOps = {
     "zset", SortedSetOps::destroy, SortedSetOps::clone, SortedSetOps::encoding_name, SortedSetOps::length,
     SortedSetOps::memory_of, SortedSetOps::free_effort, SortedSetOps::digest, false,
-    sorted_set_rdb_type, save_sorted_set, load_sorted_set};
+    sorted_set_rdb_type, save_sorted_set, load_sorted_set,
+    SortedSetOps::rewrite};
 
 }  // namespace vitrine

@@ -1,4 +1,4 @@
-#include "engine/propagator.h"
+#include "engine/effects.h"
 
 #include <gtest/gtest.h>
 
@@ -34,38 +34,35 @@ std::string words(const std::string& stream) {
   return text;
 }
 
-TEST(Propagator, SelectsWhereTheDatabaseChanges) {
+TEST(Effects, SelectsWhereTheDatabaseChanges) {
   Effects effects;
-  Propagator propagator(effects);
   Log log;
-  propagator.follow(&log);
+  effects.follow(&log);
   for (int db : {1, 1, 2}) effects.add(db, {"SET", "k", "v"}), effects.close_unit();
   EXPECT_EQ(words(log.take()), "SELECT 1; SET k v; SET k v; SELECT 2; SET k v; ");
-  propagator.forget_database();
+  effects.forget_database();
   effects.add(2, {"DEL", "k"});
   effects.close_unit();
   EXPECT_EQ(words(log.take()), "SELECT 2; DEL k; ");
-  propagator.leave(&log);
+  effects.leave(&log);
 }
 
-TEST(Propagator, WrapsSeveralAsOneUnit) {
+TEST(Effects, WrapsSeveralAsOneUnit) {
   Effects effects;
-  Propagator propagator(effects);
   Log log;
-  propagator.follow(&log);
+  effects.follow(&log);
   effects.add(1, {"SET", "k", "v"});
   effects.add(2, {"DEL", "k"});
   effects.close_unit();
   EXPECT_EQ(log.units, 1);
   EXPECT_EQ(words(log.take()), "SELECT 1; MULTI; SET k v; SELECT 2; DEL k; EXEC; ");
-  propagator.leave(&log);
+  effects.leave(&log);
 }
 
-TEST(Propagator, KeepsBytesAsTheyAre) {
+TEST(Effects, KeepsBytesAsTheyAre) {
   Effects effects;
-  Propagator propagator(effects);
   Log log;
-  propagator.follow(&log);
+  effects.follow(&log);
   std::string odd("\0\r\n*", 4), large(200'000, 'x');
   effects.add(0, {"SET", "", odd});
   effects.close_unit();
@@ -73,26 +70,64 @@ TEST(Propagator, KeepsBytesAsTheyAre) {
   effects.add(0, {"SET", "k", large});
   effects.close_unit();
   EXPECT_EQ(words(log.take()), "SET k " + large + "; ");
-  propagator.leave(&log);
+  effects.leave(&log);
 }
 
-TEST(Propagator, GathersOnlyWhileSomebodyFollows) {
+TEST(Effects, GathersOnlyWhileSomebodyFollows) {
   Effects effects;
-  Propagator propagator(effects);
   Log first, second;
   EXPECT_FALSE(effects.wanted());
-  propagator.follow(&first);
+  effects.follow(&first);
   effects.add(0, {"DEL", "a"});
   effects.close_unit();
-  propagator.follow(&second);
+  effects.follow(&second);
   effects.add(0, {"DEL", "b"});
   effects.close_unit();
-  propagator.leave(&first);
+  effects.leave(&first);
   EXPECT_TRUE(effects.wanted());
   EXPECT_EQ(words(first.bytes), "SELECT 0; DEL a; SELECT 0; DEL b; ");
   EXPECT_EQ(words(second.bytes), "SELECT 0; DEL b; ");
-  propagator.leave(&second);
+  effects.leave(&second);
   EXPECT_FALSE(effects.wanted());
+}
+
+TEST(Effects, ForgetsWhatWasTakenBack) {
+  Effects effects;
+  Log log;
+  effects.follow(&log);
+  effects.begin_command(3);
+  effects.add(3, {"DEL", "expired"});
+  size_t before = effects.gathered();
+  effects.add(3, {"SET", "a", "1"});
+  effects.add(4, {"SET", "b", "1"});
+  effects.drop_from(before);
+  effects.drop_from(before);
+  effects.close_unit();
+  EXPECT_EQ(words(log.take()), "SELECT 3; DEL expired; ");
+  effects.add(3, {"SET", "a", "1"});
+  effects.drop_from(0);
+  effects.close_unit();
+  EXPECT_EQ(log.units, 1);
+  effects.leave(&log);
+}
+
+TEST(Effects, GivesTheCommandOrWhatReplacesIt) {
+  Effects effects;
+  Log log;
+  effects.follow(&log);
+  Bytes command[] = {"INCRBYFLOAT", "k", "1"};
+  auto run = [&](bool changed, auto inside) {
+    effects.begin_command(0);
+    inside();
+    effects.end_command(command, changed);
+    effects.close_unit();
+  };
+  run(true, [] {});
+  run(false, [] {});
+  run(true, [&] { effects.nothing(); });
+  run(true, [&] { effects.replace({"SET", "k", "1"}); });
+  EXPECT_EQ(words(log.take()), "SELECT 0; INCRBYFLOAT k 1; SET k 1; ");
+  effects.leave(&log);
 }
 
 }  // namespace

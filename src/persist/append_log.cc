@@ -1,0 +1,178 @@
+#include "persist/append_log.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/numbers.h"
+
+namespace vitrine {
+
+namespace {
+
+constexpr int64_t kSyncEveryMs = 1000;
+constexpr int64_t kPatienceMs = 2000;     // with a slow sync
+constexpr int64_t kRetryEveryMs = 1000;
+constexpr size_t kKeptRoom = 1 << 20;
+
+}  // namespace
+
+AppendLog::~AppendLog() { *alive_ = false; }
+
+void AppendLog::on_stream(Bytes unit) {
+  if (options_.timestamps) annotate();
+  buffer_ += unit;
+}
+
+// #TS:1700000000: what follows was written in this second or later.
+void AppendLog::annotate() {
+  int64_t now_s = loop_.wall_ms() / 1000;
+  if (now_s == annotated_s_) return;
+  annotated_s_ = now_s;
+  char digits[kInt64Chars];
+  buffer_ += "#TS:";
+  buffer_.append(digits, format_int64(digits, now_s));
+  buffer_ += "\r\n";
+}
+
+bool AppendLog::write_turn() {
+  if (!file_) return true;
+  if (!buffer_.empty()) {
+    if (!may_write()) return true;
+    if (!write()) return is(AppendOptions::Sync::always) ? false : true;
+  }
+  if (!unsynced_ || is(AppendOptions::Sync::no) || sync_is_suspended()) return true;
+  if (is(AppendOptions::Sync::always)) return sync_here();
+  if (!syncing_ && loop_.now_ms() - last_sync_ms_ >= kSyncEveryMs) sync_aside(file_);
+  return true;
+}
+
+bool AppendLog::may_write() {
+  int64_t now_ms = loop_.now_ms();
+  if (retry_ms_ > now_ms && !is(AppendOptions::Sync::always)) return false;
+  if (!syncing_ || !is(AppendOptions::Sync::everysec)) return true;
+  if (!postponed_ms_) postponed_ms_ = now_ms;
+  if (now_ms - postponed_ms_ < kPatienceMs) return false;
+  stats_.delayed_syncs++;
+  log(LogLevel::notice, "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without "
+                        "waiting for fsync to complete, this may slow down Redis.");
+  return true;
+}
+
+bool AppendLog::write() {
+  postponed_ms_ = 0;
+  uint64_t before = file_->size();
+  std::string why;
+  auto taken = file_->append(buffer_);
+  if (taken && *taken < buffer_.size()) {
+    auto rest = file_->append(Bytes(buffer_).substr(*taken));
+    if (rest) *taken += *rest;
+    why = rest ? "the disk took a part only" : rest.error().text;
+  } else if (!taken) {
+    why = taken.error().text;
+  }
+  size_t done = file_->size() - before;
+  if (done == buffer_.size()) {
+    stats_.written_bytes += done;
+    unsynced_ = true;
+    if (buffer_.capacity() > kKeptRoom) std::string().swap(buffer_);
+    else buffer_.clear();
+    retry_ms_ = 0;
+    if (!problem_.empty()) {
+      log(LogLevel::warning, "AOF write error looks solved. The server can write again.");
+      set_problem({});
+    }
+    return true;
+  }
+  if (done > 0 && !file_->truncate(before)) buffer_.erase(0, done), unsynced_ = true;
+  retry_ms_ = loop_.now_ms() + kRetryEveryMs;
+  return fail(why);
+}
+
+bool AppendLog::sync_here() {
+  auto synced = file_->sync();
+  if (!synced) return fail(synced.error().text);
+  stats_.syncs++;
+  unsynced_ = false;
+  last_sync_ms_ = loop_.now_ms();
+  return true;
+}
+
+// A sync covers what was appended before it began: what comes meanwhile is unsynced again.
+void AppendLog::sync_aside(std::shared_ptr<AppendFile> file) {
+  syncing_ = true;
+  unsynced_ = false;
+  last_sync_ms_ = loop_.now_ms();
+  workers_.submit(Workers::Kind::fsync, [this, file = std::move(file), alive = alive_, of = files_, &loop = loop_] {
+    auto synced = file->sync();
+    loop.post([this, alive, of, error = synced ? std::string() : synced.error().text] {
+      if (*alive) on_synced(error, of);
+    });
+  });
+}
+
+void AppendLog::on_synced(const std::string& error, uint64_t of) {
+  if (of != files_) return;
+  syncing_ = false;
+  if (error.empty()) {
+    stats_.syncs++;
+    if (!problem_.empty() && !retry_ms_) set_problem({});
+    return;
+  }
+  unsynced_ = true;
+  fail(error);
+}
+
+bool AppendLog::fail(std::string why) {
+  if (is(AppendOptions::Sync::always) && on_fatal) {
+    on_fatal("The append-only log cannot be written: " + why + ". With appendfsync always nothing can be answered "
+             "that is not on the disk.");
+    return false;
+  }
+  if (problem_.empty()) log(LogLevel::warning, "Error writing to the AOF file: %s", why.c_str());
+  set_problem(std::move(why));
+  return false;
+}
+
+void AppendLog::set_problem(std::string problem) {
+  if (problem == problem_) return;
+  problem_ = std::move(problem);
+  if (on_change) on_change();
+}
+
+bool AppendLog::flush() {
+  if (!file_) return true;
+  if (!buffer_.empty() && !write()) return false;
+  return !unsynced_ || sync_here();
+}
+
+bool AppendLog::switch_to(std::unique_ptr<AppendFile> file) {
+  if (file_ && !buffer_.empty() && !write()) return false;
+  if (file_ && unsynced_ && is(AppendOptions::Sync::always) && !sync_here()) return false;
+  std::shared_ptr<AppendFile> old = std::exchange(file_, std::move(file));
+  files_++;
+  syncing_ = unsynced_ = false;
+  postponed_ms_ = retry_ms_ = annotated_s_ = 0;
+  last_sync_ms_ = loop_.now_ms();
+  // While the old one is synced nothing is written to the new one: what the disk holds shall be a prefix.
+  if (old) sync_aside(std::move(old));
+  return true;
+}
+
+bool AppendLog::close() {
+  if (!file_) return true;
+  if (syncing_) workers_.drain(Workers::Kind::fsync);
+  bool whole = flush();
+  if (auto closed = file_->close(); !closed) {
+    log(LogLevel::warning, "%s", closed.error().text.c_str());
+    whole = false;
+  }
+  file_.reset();
+  files_++;
+  buffer_.clear();
+  syncing_ = unsynced_ = false;
+  retry_ms_ = 0;
+  set_problem({});
+  return whole;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,348 @@
+#include "persist/append_only.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "persist/child_work.h"
+#include "persist/command_writer.h"
+#include "persist/snapshots.h"
+
+namespace vitrine {
+
+namespace {
+
+constexpr uint64_t kFailuresBeforeWaiting = 3;
+constexpr int64_t kLongestWaitMs = 3600 * 1000;
+
+// An empty file of that name; what stands there from a crash was never named by the manifest.
+FileResult<std::unique_ptr<AppendFile>> open_empty(Files& files, const std::string& path) {
+  auto file = files.open_append(path);
+  if (!file || (*file)->size() == 0) return file;
+  if (auto cut = (*file)->truncate(0); !cut) return std::unexpected(cut.error());
+  return file;
+}
+
+template <class T>
+AppendOnly::Outcome outcome(const FileResult<T>& result) {
+  if (result) return {};
+  return std::unexpected(result.error().text);
+}
+
+}  // namespace
+
+AppendOnly::AppendOnly(EventLoop& loop, Workers& workers, Files& files, Effects& effects, Snapshots& snapshots,
+                       const AppendOptions& options)
+    : loop_(loop), workers_(workers), files_(files), effects_(effects), snapshots_(snapshots), options_(options),
+      log_(loop, workers, options) {
+  log_.on_change = [this] { update_refusal(); };
+  log_.child_at_work = [this] { return child_ || snapshots_.background_running(); };
+}
+
+AppendOnly::~AppendOnly() {
+  *alive_ = false;
+  end_child();
+  if (state_ != State::off) effects_.leave(&log_);
+}
+
+void AppendOnly::update_refusal() {
+  refusal_ = log_.problem().empty() ? "" : "MISCONF Errors writing to the AOF file: " + log_.problem();
+  changed();
+}
+
+AppendOnly::Outcome AppendOnly::write_manifest(const AofManifest& manifest) {
+  if (auto made = outcome(files_.sync_folder(options_.folder)); !made) return made;
+  return outcome(write_aof_manifest(files_, manifest_path(), manifest));
+}
+
+uint64_t AppendOnly::measure(const AofManifest& manifest) {
+  uint64_t bytes = 0;
+  for (const AofFile& file : manifest.files())
+    if (manifest.increments().empty() || file.name != manifest.increments().back().name)
+      bytes += files_.size(path(file.name)).value_or(0);
+  return bytes;
+}
+
+// ---- beginning and ending ----
+
+AppendOnly::Outcome AppendOnly::begin(const std::optional<AofManifest>& manifest) {
+  manifest_ = manifest.value_or(AofManifest());
+  if (auto made = outcome(files_.make_folder(options_.folder)); !made) return made;
+  if (!manifest_.base() && manifest_.increments().empty())
+    if (auto made = begin_base(); !made) return made;
+  auto opened = manifest_.increments().empty() ? begin_increment() : open_increment();
+  if (!opened) return opened;
+  bytes_before_ = measure(manifest_);
+  stats_.base_bytes = manifest_.base() ? files_.size(path(manifest_.base()->name)).value_or(0) : 0;
+  effects_.follow(&log_);
+  state_ = State::on;
+  if (!manifest_.history().empty()) remove_history();
+  return {};
+}
+
+// The first base: of a server that begins with nothing.
+AppendOnly::Outcome AppendOnly::begin_base() {
+  std::string temporary = temporary_name(getpid());
+  child_writes_snapshot_ = options_.snapshot_base;
+  auto written = write_base(temporary, {}, kKeysInStep);
+  if (written) written = publish(temporary);
+  if (!written) (void)files_.remove(temporary);
+  return written;
+}
+
+AppendOnly::Outcome AppendOnly::open_increment() {
+  auto file = files_.open_append(path(manifest_.increments().back().name));
+  if (!file) return outcome(file);
+  if (!log_.switch_to(std::move(*file))) return std::unexpected(log_.problem());
+  effects_.forget_database();
+  return {};
+}
+
+// The file is there before the manifest names it, and named before its first byte is written; but while the log is
+// `waiting` the manifest is left alone.
+AppendOnly::Outcome AppendOnly::begin_increment() {
+  AofFile increment = manifest_.next_increment(options_.prefix);
+  auto file = open_empty(files_, path(increment.name));
+  if (!file) return outcome(file);
+  if (state_ == State::waiting) {
+    waiting_ = increment;
+  } else {
+    AofManifest next = manifest_;
+    next.add_increment(increment);
+    if (auto written = write_manifest(next); !written) {
+      (void)files_.remove(path(increment.name));
+      return written;
+    }
+    manifest_ = std::move(next);
+  }
+  if (!log_.switch_to(std::move(*file))) return std::unexpected(log_.problem());
+  bytes_before_ = measure(manifest_);
+  effects_.forget_database();
+  return {};
+}
+
+AppendOnly::Outcome AppendOnly::turn_on() {
+  if (state_ != State::off) return {};
+  auto manifest = read_aof_manifest(files_, manifest_path());
+  if (!manifest) return std::unexpected(manifest.error());
+  if (auto made = outcome(files_.make_folder(options_.folder)); !made) return made;
+  manifest_ = manifest->value_or(AofManifest());
+  end_child();   // one that was asked for while there was no log: what is written since then is nowhere
+  state_ = State::waiting;
+  if (snapshots_.background_running()) {
+    scheduled_ = true;
+    log(LogLevel::warning, "AOF was enabled but there is another background operation. An AOF background was scheduled "
+                           "to start when possible.");
+    return {};
+  }
+  if (auto started = start_rewrite(); !started) return state_ = State::off, started;
+  return {};
+}
+
+void AppendOnly::turn_off() {
+  if (state_ == State::off) return;
+  end_child();
+  scheduled_ = false;
+  if (log_.open()) effects_.leave(&log_);
+  if (!log_.close()) log(LogLevel::warning, "The end of the append-only log is not on the disk.");
+  if (waiting_) (void)files_.remove(path(waiting_->name));
+  waiting_.reset();
+  state_ = State::off;
+  changed();
+}
+
+bool AppendOnly::shut_down() {
+  end_child();
+  if (state_ == State::off || !log_.open()) return true;
+  if (state_ == State::waiting) return turn_off(), true;
+  return log_.flush();
+}
+
+std::expected<AofManifest, std::string> AppendOnly::settle() {
+  if (state_ != State::on) return std::unexpected("appendonly is no, or the first rewrite is not done");
+  if (!log_.flush()) return std::unexpected(log_.problem());
+  return manifest_;
+}
+
+// ---- rewriting ----
+
+AppendOnly::Outcome AppendOnly::write_base(const std::string& path, const SnapshotStep& step, size_t keys_in_step) {
+  if (child_writes_snapshot_) return snapshots_.write_file(path, step, keys_in_step, true);
+  return write_commands_file(files_, path, snapshots_.keyspace(), snapshots_.functions, snapshots_.options(), step,
+                             keys_in_step);
+}
+
+AppendOnly::Outcome AppendOnly::start_rewrite() {
+  if (child_) return std::unexpected("Background append only file rewriting already in progress");
+  last_try_ms_ = loop_.wall_ms();
+  scheduled_ = false;
+  if (state_ == State::off) {
+    auto manifest = read_aof_manifest(files_, manifest_path());
+    if (!manifest) return std::unexpected(manifest.error());
+    if (auto made = outcome(files_.make_folder(options_.folder)); !made) return made;
+    manifest_ = manifest->value_or(AofManifest());
+  } else {
+    bool first = !log_.open();
+    if (auto begun = begin_increment(); !begun) {
+      log(LogLevel::warning, "Can't begin a new file of the append-only log: %s", begun.error().c_str());
+      stats_.last_rewrite_ok = false, stats_.failures++;
+      return begun;
+    }
+    if (first) effects_.follow(&log_);
+  }
+  auto started = start_child();
+  if (!started) {
+    stats_.last_rewrite_ok = false, stats_.failures++;
+    give_up_waiting();
+  }
+  return started;
+}
+
+AppendOnly::Outcome AppendOnly::start_child() {
+  child_writes_snapshot_ = options_.snapshot_base;
+  const ChildWork what{"AOF rewrite", "AOF rewritten", snapshots_.options().key_save_delay_us};
+  auto write = [this](const SnapshotStep& step, size_t keys_in_step) {
+    return write_base(temporary_name(getpid()), step, keys_in_step);
+  };
+  auto child = Child::start(
+      loop_, [&](const Child::Tell& tell) { return run_in_child(what, tell, write); },
+      [this](const ChildReport& report) { on_report(report); }, [this](Child::Ending ending) { on_end(ending); });
+  if (!child) {
+    log(LogLevel::warning, "Can't rewrite append only file in background: %s", child.error().c_str());
+    return std::unexpected("Can't rewrite append only file in background: " + child.error());
+  }
+  child_ = std::move(*child);
+  child_pid_ = child_->pid();
+  stats_.forks++;
+  stats_.last_fork_us = child_->fork_us();
+  stats_.rewrite_start_ms = stats_.last_fork_ms = loop_.wall_ms();
+  stats_.saved_keys = stats_.cow_bytes = stats_.cow_peak_bytes = 0;
+  stats_.keys_to_save = snapshots_.keyspace().total_keys();
+  log(LogLevel::notice, "Background append only file rewriting started by pid %d", static_cast<int>(child_pid_));
+  changed();
+  return {};
+}
+
+void AppendOnly::on_report(const ChildReport& report) {
+  stats_.saved_keys = report.done;
+  stats_.cow_bytes = report.cow_bytes;
+  stats_.cow_peak_bytes = std::max(stats_.cow_peak_bytes, report.cow_bytes);
+  stats_.cow_measured_ms = loop_.wall_ms();
+}
+
+void AppendOnly::on_end(Child::Ending ending) {
+  std::unique_ptr<Child> ended = std::move(child_);
+  std::string temporary = temporary_name(child_pid_);
+  Outcome result;
+  if (ending.signal)
+    result = std::unexpected("Background AOF rewrite terminated by signal " + std::to_string(ending.signal));
+  else if (ending.status) result = std::unexpected("Background AOF rewrite terminated with error");
+  else result = publish(temporary);
+  stats_.last_rewrite_ok = result.has_value();
+  stats_.last_rewrite_s = (loop_.wall_ms() - stats_.rewrite_start_ms + 999) / 1000;
+  stats_.rewrite_start_ms = -1;
+  stats_.last_cow_bytes = stats_.cow_bytes;
+  stats_.cow_bytes = stats_.saved_keys = stats_.keys_to_save = 0;
+  if (result) {
+    stats_.rewrites++;
+    stats_.failures = 0;
+    if (state_ == State::waiting) state_ = State::on;
+    bytes_before_ = measure(manifest_);
+    stats_.base_bytes = bytes_before_ + log_.size();
+    log(LogLevel::notice, "Background AOF rewrite finished successfully");
+    remove_history();
+  } else {
+    log(LogLevel::warning, "%s", result.error().c_str());
+    stats_.failures++;
+    (void)files_.remove(temporary);
+    give_up_waiting();
+  }
+  changed();
+}
+
+// The new base gets its name, then the manifest names it.
+AppendOnly::Outcome AppendOnly::publish(const std::string& temporary) {
+  AofFile base = manifest_.next_base(options_.prefix, child_writes_snapshot_);
+  if (auto renamed = outcome(files_.rename(temporary, path(base.name))); !renamed) return renamed;
+  AofManifest next = manifest_;
+  if (waiting_) next.add_increment(*waiting_);
+  next.replace_base(base, log_.open() ? 1 : 0);
+  if (auto written = write_manifest(next); !written) {
+    (void)files_.remove(path(base.name));
+    return written;
+  }
+  manifest_ = std::move(next);
+  waiting_.reset();
+  return {};
+}
+
+// The first rewrite of a log that was turned on has failed: what was written since is worth nothing. It is tried again.
+void AppendOnly::give_up_waiting() {
+  if (state_ != State::waiting) return;
+  if (log_.open()) effects_.leave(&log_);
+  (void)log_.close();
+  if (waiting_) (void)files_.remove(path(waiting_->name));
+  waiting_.reset();
+  scheduled_ = true;
+}
+
+// Without a result.
+void AppendOnly::end_child() {
+  if (!child_) return;
+  std::string temporary = temporary_name(child_->pid());
+  child_.reset();
+  (void)files_.remove(temporary);
+  stats_.rewrite_start_ms = -1;
+  stats_.cow_bytes = stats_.saved_keys = stats_.keys_to_save = 0;
+  log(LogLevel::notice, "Background AOF rewrite was ended");
+}
+
+// What the manifest has as history; then the manifest forgets it.
+void AppendOnly::remove_history() {
+  if (options_.keep_history) return;
+  std::vector<std::string> paths;
+  for (const AofFile& file : manifest_.history()) paths.push_back(path(file.name));
+  if (paths.empty()) return;
+  workers_.submit(Workers::Kind::close_file, [this, paths, &files = files_, &loop = loop_, alive = alive_] {
+    bool gone = true;
+    for (const std::string& p : paths)
+      if (auto removed = files.remove(p); !removed)
+        log(LogLevel::warning, "%s", removed.error().text.c_str()), gone = false;
+    if (!gone) return;
+    loop.post([this, alive, count = paths.size()] {
+      if (!*alive || manifest_.history().size() != count) return;   // it has grown meanwhile: the next time
+      AofManifest next = manifest_;
+      next.forget_history();
+      if (auto written = write_manifest(next); written) manifest_ = std::move(next);
+      else log(LogLevel::warning, "%s", written.error().c_str());
+    });
+  });
+}
+
+// After some failures in a row it waits for a minute, then for two, up to an hour.
+bool AppendOnly::retry_is_due() const {
+  if (stats_.failures < kFailuresBeforeWaiting) return true;
+  uint64_t doublings = std::min<uint64_t>(stats_.failures - kFailuresBeforeWaiting, 6);
+  return loop_.wall_ms() - last_try_ms_ >= std::min(kLongestWaitMs, int64_t{60000} << doublings);
+}
+
+bool AppendOnly::has_grown_enough() const {
+  if (state_ != State::on || options_.auto_rewrite_percentage <= 0) return false;
+  uint64_t now = bytes();
+  if (now <= static_cast<uint64_t>(options_.auto_rewrite_min_bytes)) return false;
+  uint64_t base = std::max<uint64_t>(stats_.base_bytes, 1);
+  return now >= base && (now - base) / static_cast<double>(base) * 100 >= options_.auto_rewrite_percentage;
+}
+
+void AppendOnly::tend() {
+  if (child_ || snapshots_.background_running() || snapshots_.loading().active) return;
+  bool grown = !scheduled_ && has_grown_enough();
+  if ((!scheduled_ && !grown) || !retry_is_due()) return;
+  if (grown)
+    log(LogLevel::notice, "Starting automatic rewriting of AOF on %.0f%% growth",
+        (static_cast<double>(bytes()) / static_cast<double>(std::max<uint64_t>(stats_.base_bytes, 1)) - 1) * 100);
+  if (auto started = start_rewrite(); !started && state_ == State::waiting) scheduled_ = true;
+}
+
+}  // namespace vitrine

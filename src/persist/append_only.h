@@ -1,0 +1,131 @@
+// AppendOnly: the append-only log as a whole: the files, when a new one begins, and rewriting.
+//
+//   appendonlydir/appendonly.aof.manifest          names the files (aof_manifest.h)
+//   appendonlydir/appendonly.aof.N.base.rdb        the data at some moment; .base.aof when it holds commands
+//   appendonlydir/appendonly.aof.M.incr.aof        what was written since; the last one grows (append_log.h)
+//
+// A rewrite begins a new increment, then a forked child writes the data as it is at that moment as the next base. Once
+// that is whole and on the disk, the manifest names it with the new increment, and the files before become history,
+// which a worker removes. When it fails nothing is lost: the increments stay.
+//
+// Turned on while the server runs (CONFIG SET appendonly yes), the log counts only when the first rewrite is done: until
+// then the manifest on the disk is left as it was, and the state is `waiting`.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "io/child.h"
+#include "persist/aof_manifest.h"
+#include "persist/append_log.h"
+#include "persist/options.h"
+#include "persist/snapshot_writer.h"
+
+namespace vitrine {
+
+class Snapshots;
+
+class AppendOnly {
+ public:
+  using Outcome = std::expected<void, std::string>;   // an error is a sentence
+  enum class State : uint8_t { off, waiting, on };
+  struct Stats {
+    uint64_t rewrites = 0, failures = 0;              // failures: since the last success
+    bool last_rewrite_ok = true;
+    int64_t last_rewrite_s = -1, rewrite_start_ms = -1;
+    uint64_t last_cow_bytes = 0, cow_bytes = 0, cow_peak_bytes = 0;
+    int64_t cow_measured_ms = 0;
+    uint64_t saved_keys = 0, keys_to_save = 0;        // of the one under way
+    int64_t last_fork_us = 0, last_fork_ms = 0;
+    uint64_t forks = 0;
+    uint64_t base_bytes = 0;                          // the log's size after the last rewrite
+  };
+
+  AppendOnly(EventLoop& loop, Workers& workers, Files& files, Effects& effects, Snapshots& snapshots,
+             const AppendOptions& options);
+  ~AppendOnly();
+  AppendOnly(const AppendOnly&) = delete;
+  AppendOnly& operator=(const AppendOnly&) = delete;
+
+  State state() const { return state_; }
+  const Stats& stats() const { return stats_; }
+  const AppendLog& append_log() const { return log_; }
+  AppendLog& append_log() { return log_; }
+  // Of all files that are read at a start.
+  uint64_t bytes() const { return state_ == State::on ? bytes_before_ + log_.size() : 0; }
+
+  // At the server's start, when appendonly is yes and the data was read: goes on where the log ends, or begins one.
+  Outcome begin(const std::optional<AofManifest>& manifest);
+  // CONFIG SET appendonly. Turning on may have to wait for another child.
+  Outcome turn_on();
+  void turn_off();
+  // The server ends: false when something is not on the disk.
+  bool shut_down();
+  // Before the data is read anew from the log: everything is in its files. The manifest of those.
+  std::expected<AofManifest, std::string> settle();
+
+  // Before replies leave; false: none may.
+  bool end_turn() { return log_.end_turn(); }
+  // About ten times a second.
+  void tend();
+
+  Outcome start_rewrite();
+  // As soon as there is no other child.
+  void schedule_rewrite() { scheduled_ = true; }
+  bool rewriting() const { return child_ != nullptr; }
+  bool rewrite_scheduled() const { return scheduled_; }
+  // The error reply to writes while the log cannot be written; empty: none.
+  Bytes write_refusal() const { return refusal_; }
+
+  // A child was started or has ended, or write_refusal() has changed.
+  std::function<void()> on_change;
+
+ private:
+  std::string path(const std::string& name) const { return options_.folder + '/' + name; }
+  std::string manifest_path() const { return aof_manifest_path(options_.folder, options_.prefix); }
+  std::string temporary_name(pid_t pid) const { return "temp-rewriteaof-bg-" + std::to_string(pid) + ".aof"; }
+  Outcome write_manifest(const AofManifest& manifest);
+  Outcome begin_base();
+  Outcome write_base(const std::string& path, const SnapshotStep& step, size_t keys_in_step);
+  Outcome open_increment();
+  Outcome begin_increment();
+  Outcome start_child();
+  void on_report(const ChildReport& report);
+  void on_end(Child::Ending ending);
+  Outcome publish(const std::string& temporary);
+  void give_up_waiting();
+  void end_child();
+  void remove_history();
+  bool retry_is_due() const;
+  bool has_grown_enough() const;
+  uint64_t measure(const AofManifest& manifest);
+  void update_refusal();
+  void changed() {
+    if (on_change) on_change();
+  }
+
+  EventLoop& loop_;
+  Workers& workers_;
+  Files& files_;
+  Effects& effects_;
+  Snapshots& snapshots_;
+  const AppendOptions& options_;
+  AppendLog log_;
+  State state_ = State::off;
+  AofManifest manifest_;
+  std::optional<AofFile> waiting_;       // the increment that the manifest does not name yet
+  uint64_t bytes_before_ = 0;            // of the files before the last increment
+  std::unique_ptr<Child> child_;
+  pid_t child_pid_ = 0;
+  bool child_writes_snapshot_ = true;
+  bool scheduled_ = false;
+  int64_t last_try_ms_ = 0;
+  std::string refusal_;
+  Stats stats_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace vitrine

@@ -46,7 +46,7 @@ void expire_generic(Call& c, bool seconds, bool absolute) {
   if (c.args.failed()) return;
   Entry* entry = c.find_for_write(key);
   if (!entry || !conditions.allow(entry->expire_at_ms(), at_ms)) return c.reply.integer(0);
-  if (at_ms <= c.now_ms) {
+  if (c.keyspace.past(at_ms)) {
     c.remove(key);
     c.effects.replace({"DEL", key});
     return c.reply.integer(1);

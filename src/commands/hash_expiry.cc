@@ -97,7 +97,7 @@ void expire_fields(Call& c, bool seconds, bool absolute) {
   Fields fields;
   if (!take_fields(c, fields)) return;
   if (hash.missing()) return reply_for_all(c, fields, -2);
-  bool past = at_ms <= c.now_ms;
+  bool past = c.keyspace.past(at_ms);
   if (past) hash.set_event("hdel");
   FieldEffect effect(c, key);
   c.reply.array(static_cast<int64_t>(fields.size()));
@@ -186,7 +186,7 @@ struct ExArgs {
   int64_t at_ms = kNoExpiry;
   Fields fields;
 
-  bool past(int64_t now_ms) const { return has_moment && at_ms <= now_ms; }
+  bool past(const Call& c) const { return has_moment && c.keyspace.past(at_ms); }
 };
 
 // EX, PX, EXAT, PXAT or `keep_word` (KEEPTTL, PERSIST), of which one may be given.
@@ -254,7 +254,7 @@ void hgetex(Call& c) {
   Bytes key = c.args.bytes();
   ExArgs ex;
   if (!read_ex_args(c, ex, 1)) return;
-  bool past = ex.past(c.now_ms);
+  bool past = ex.past(c);
   auto hash = c.edit<Hash>(key, past ? "hdel" : ex.has_moment ? "hexpire" : "hpersist", Missing::skip);
   if (hash.wrong_type()) return;
   FieldEffect effect(c, key);
@@ -294,7 +294,7 @@ void hsetex(Call& c) {
   Bytes key = c.args.bytes();
   ExArgs ex;
   if (!read_ex_args(c, ex, 2)) return;
-  bool past = ex.past(c.now_ms), changed = false, kept;
+  bool past = ex.past(c), changed = false, kept;
   {
     auto hash = c.edit<Hash>(key, past ? "hdel" : "hset");
     if (!hash) return;

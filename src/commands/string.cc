@@ -134,7 +134,7 @@ void getex(Call& c) {
     c.keyspace.set_expiry(c.db, entry, c.hash_of(key), kNoExpiry);
     c.announce(key, "persist", EventClass::generic, Type::string);
     c.effects.replace({"PERSIST", key});
-  } else if (at_ms <= c.now_ms) {
+  } else if (c.keyspace.past(at_ms)) {
     c.remove(key);
     c.effects.replace({"DEL", key});
   } else {

@@ -311,6 +311,28 @@ void Dispatcher::run_nested(Session& session, Command* command, std::span<const 
   execute(session, command, argv, hash, key, true, nullptr);
 }
 
+Dispatcher::Replayed Dispatcher::replay(Session& session, const Prepared& p) {
+  Command* command = p.command;
+  if (!command || !command->subcommands.empty()) return Replayed::unknown;
+  int given = static_cast<int>(p.argv.size());
+  if (command->arity > 0 ? given != command->arity : given < -command->arity) return Replayed::misplaced;
+  constexpr uint64_t kOfLogs = command_flag::kWrite | command_flag::kMayReplicate;
+  if (!(command->flags & kOfLogs) && command->full_name != "select") {
+    bool reads = (command->flags & command_flag::kReadonly) || command->full_name == "ping";
+    return reads ? Replayed::skipped : Replayed::misplaced;
+  }
+  uint64_t errors = session.reply.errors();
+  auto outer_in_hand = std::exchange(in_hand_, p.argv);
+  auto outer_session = std::exchange(session_in_hand_, &session);
+  Call call(session, command, p.argv, keyspace_, unheard_, waiters_, p.hash, p.key);
+  call.may_block = false;
+  if (command->handler) command->handler(call);
+  else command->bound(call);
+  in_hand_ = outer_in_hand;
+  session_in_hand_ = outer_session;
+  return session.reply.errors() == errors ? Replayed::done : Replayed::failed;
+}
+
 void Dispatcher::execute(Session& session, Command* command, std::span<const Bytes> argv, uint64_t hash, Bytes key,
                          bool nested, const Bytes* fed_key) {
   std::span<const Bytes> outer_in_hand = in_hand_;

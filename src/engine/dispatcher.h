@@ -94,6 +94,16 @@ class Dispatcher {
   void show(const Call& call) {
     for (CallObserver* observer : observers_) observer->on_call(call.session, *call.command, call.args.argv());
   }
+  // Runs a command of a log: without gates, statistics or waiters, and nothing is gathered of what it does. The reply
+  // is written all the same.
+  enum class Replayed : uint8_t {
+    done,
+    failed,      // its reply is an error
+    skipped,     // it only reads
+    unknown,     // there is no such command
+    misplaced,   // it has no place in a log, or the wrong number of arguments
+  };
+  Replayed replay(Session& session, const Prepared& prepared);
   // For a command that was permitted when it was queued: false when it no longer is, and the refusal is its reply.
   bool still_permitted(Session& session, const Command& command, std::span<const Bytes> argv);
 
@@ -184,6 +194,7 @@ class Dispatcher {
   Waiters& waiters_;
   WatchTable& watches_;
   Effects effects_;
+  Effects unheard_;   // what replay() does
   Stats stats_;
   std::vector<CallObserver*> observers_, notable_observers_;
   int64_t pause_until_ms_ = 0;

@@ -336,7 +336,7 @@ bool AppendOnly::has_grown_enough() const {
 }
 
 void AppendOnly::tend() {
-  if (child_ || snapshots_.background_running() || snapshots_.loading().active) return;
+  if (child_ || snapshots_.background_running() || snapshots_.loading().active()) return;
   bool grown = !scheduled_ && has_grown_enough();
   if ((!scheduled_ && !grown) || !retry_is_due()) return;
   if (grown)

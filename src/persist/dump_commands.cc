@@ -61,7 +61,7 @@ void restore(Call& c, const PersistOptions& persist) {
   if (!value) return c.reply.error("ERR Bad data format");
   bool was_there = c.remove(key);
   int64_t at_ms = *ttl == 0 ? kNoExpiry : options.absolute ? *ttl : c.now_ms + *ttl;
-  if (at_ms != kNoExpiry && at_ms <= c.now_ms) {
+  if (at_ms != kNoExpiry && c.keyspace.past(at_ms)) {
     if (was_there) c.effects.replace({"DEL", key});
     return c.reply.ok();
   }

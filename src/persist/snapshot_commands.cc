@@ -49,7 +49,7 @@ void debug_reload(Call& c, Snapshots& snapshots) {
     else c.args.fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
   }
   if (!c.args.done()) return;
-  if (snapshots.loading().active) return c.reply.error("LOADING Redis is loading the dataset in memory");
+  if (snapshots.loading().active()) return c.reply.error("LOADING Redis is loading the dataset in memory");
   if (saves)
     if (auto saved = snapshots.save(); !saved) return c.reply.error("ERR " + saved.error());
   uint64_t changes = c.keyspace.stats().changes;

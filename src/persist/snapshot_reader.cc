@@ -141,7 +141,7 @@ class Reader {
     Bytes key = in_.string();
     if (in_.failed()) return false;
     Entry* entry = nullptr;
-    bool expired = expire_at_ms_ != kNoExpiry && expire_at_ms_ <= keyspace_.now_ms();
+    bool expired = expire_at_ms_ != kNoExpiry && keyspace_.past(expire_at_ms_);
     if (type == rdb::kString) {
       Bytes text = in_.string();
       if (in_.failed()) return key_ = key, false;

@@ -14,8 +14,6 @@ namespace {
 
 constexpr uint64_t kSyncEveryBytes = 4 << 20;
 constexpr int64_t kRetryAfterMs = 5000;
-constexpr int64_t kProgressEveryMs = 2000;
-constexpr const char* kStopped = "the server was told to end";
 
 void sleep_us(int64_t us) { std::this_thread::sleep_for(std::chrono::microseconds(us)); }
 
@@ -48,7 +46,7 @@ class Snapshots::FileSink final : public RdbOutput::Sink {
 };
 
 Snapshots::Snapshots(EventLoop& loop, Files& files, Keyspace& keyspace, const PersistOptions& options)
-    : loop_(loop), files_(files), keyspace_(keyspace), options_(options) {
+    : loop_(loop), files_(files), keyspace_(keyspace), options_(options), loading_(loop.clock()) {
   stats_.last_save_s = loop.wall_ms() / 1000;
 }
 
@@ -194,7 +192,7 @@ bool Snapshots::cancel_background() {
 }
 
 void Snapshots::tend() {
-  if (child_ || loading_.active || another_child()) return;
+  if (child_ || loading_.active() || another_child()) return;
   int64_t now_ms = loop_.wall_ms(), since_s = now_ms / 1000 - stats_.last_save_s;
   if (scheduled_) {
     scheduled_ = false;
@@ -221,17 +219,20 @@ Bytes Snapshots::write_refusal() const {
 std::expected<SnapshotContent, std::string> Snapshots::load(bool replace, bool serve) {
   auto file = files_.open_read(options_.dbfilename);
   if (!file) return std::unexpected(file.error().text);
-  loading_ = {true, loop_.wall_ms(), (*file)->size(), 0};
+  loading_.begin(options_.dbfilename, (*file)->size(), static_cast<uint64_t>(options_.loading_events_bytes),
+                 serve ? on_events : std::function<bool()>());
   changed();
-  uint64_t next_events = 0;
-  int64_t next_line_ms = loading_.start_ms + kProgressEveryMs;
-  FileSource source(**file, [&](uint64_t bytes) {
-    loading_.loaded_bytes += bytes;
-    if (loading_.loaded_bytes < next_events) return true;
-    next_events = loading_.loaded_bytes + static_cast<uint64_t>(options_.loading_events_bytes);
-    if (loop_.wall_ms() >= next_line_ms) tell_progress(), next_line_ms = loop_.wall_ms() + kProgressEveryMs;
-    return !serve || on_events();
-  }, kStopped);
+  auto content = load_from(**file, replace);
+  loading_.end();
+  changed();
+  if (!content) return std::unexpected(options_.dbfilename + ": " + content.error());
+  stats_.loaded_keys = content->keys;
+  stats_.expired_keys = content->expired;
+  return content;
+}
+
+std::expected<SnapshotContent, std::string> Snapshots::load_from(ReadFile& file, bool replace, Rest* rest) {
+  FileSource source(file, [&](uint64_t bytes) { return loading_.advance(bytes); }, Loading::kStopped);
   RdbInput in(source, options_.checksum);
   SnapshotRules rules;
   rules.any_version = options_.version_check == PersistOptions::VersionCheck::relaxed;
@@ -239,28 +240,16 @@ std::expected<SnapshotContent, std::string> Snapshots::load(bool replace, bool s
   rules.replace = replace;
   if (options_.key_load_delay_us > 0) rules.on_key = [&] {
     sleep_us(options_.key_load_delay_us);
-    if (serve && !on_events()) in.fail(kStopped);
+    if (!loading_.run_events()) in.fail(Loading::kStopped);
   };
   auto content = read_snapshot(in, keyspace_, rules);
-  loading_.active = false;
-  changed();
-  if (!content)
-    return std::unexpected(options_.dbfilename + ": " + (source.error.empty() ? content.error() : source.error));
-  stats_.loaded_keys = content->keys;
-  stats_.expired_keys = content->expired;
+  if (!content) return std::unexpected(source.error.empty() ? content.error() : source.error);
   if (on_functions)
     if (std::string error = on_functions(content->functions); !error.empty())
-      return std::unexpected(options_.dbfilename + ": a library of functions: " + error);
+      return std::unexpected("a library of functions: " + error);
   functions = content->functions;
+  if (rest) *rest = {in.offset(), std::string(in.rest())};
   return content;
-}
-
-void Snapshots::tell_progress() {
-  double seconds = static_cast<double>(loop_.wall_ms() - loading_.start_ms) / 1000;
-  double rate = std::max(1.0, static_cast<double>(loading_.loaded_bytes)) / std::max(seconds, 0.001);
-  double done = static_cast<double>(loading_.loaded_bytes), total = static_cast<double>(loading_.total_bytes);
-  log(LogLevel::notice, "Loading %s: %.0f%% of %.0f MB, %.0f MB/s, %.0f s left", options_.dbfilename.c_str(),
-      100 * done / std::max(total, 1.0), total / 1e6, rate / 1e6, std::max(0.0, total - done) / rate);
 }
 
 }  // namespace vitrine

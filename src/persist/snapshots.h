@@ -16,6 +16,7 @@
 #include "io/child.h"
 #include "io/file.h"
 #include "persist/child_work.h"
+#include "persist/loading.h"
 #include "persist/options.h"
 #include "persist/snapshot_reader.h"
 #include "persist/snapshot_writer.h"
@@ -38,11 +39,6 @@ class Snapshots {
     int64_t background_start_ms = -1;                // -1: none under way
     uint64_t loaded_keys = 0, expired_keys = 0;      // by the last load
   };
-  struct Loading {
-    bool active = false;
-    int64_t start_ms = 0;
-    uint64_t total_bytes = 0, loaded_bytes = 0;
-  };
 
   Snapshots(EventLoop& loop, Files& files, Keyspace& keyspace, const PersistOptions& options);
   ~Snapshots();
@@ -51,6 +47,7 @@ class Snapshots {
   const Keyspace& keyspace() const { return keyspace_; }
   const Stats& stats() const { return stats_; }
   const Loading& loading() const { return loading_; }
+  Loading& loading() { return loading_; }
   uint64_t changes() const { return keyspace_.stats().changes - saved_changes_; }
 
   // In the foreground.
@@ -73,6 +70,15 @@ class Snapshots {
   std::expected<SnapshotContent, std::string> load(bool replace, bool serve);
   // The data as a snapshot file of that name, synced. `aof_base`: it begins an append-only log.
   Outcome write_file(const std::string& path, const SnapshotStep& step, size_t keys_in_step, bool aof_base);
+  // As part of a load() of another's, who tells Loading of it. `rest`: what follows the snapshot in the file: at which
+  // byte, and what of it was read already.
+  struct Rest {
+    uint64_t offset = 0;
+    std::string at_hand;
+  };
+  std::expected<SnapshotContent, std::string> load_from(ReadFile& file, bool replace, Rest* rest = nullptr);
+  // What is in memory now is what the disk holds.
+  void forget_changes() { saved_changes_ = keyspace_.stats().changes; }
   bool file_exists() { return files_.exists(options_.dbfilename); }
   std::function<bool()> on_events;
   // What is said of each key's use, as the eviction policy needs it.
@@ -80,8 +86,11 @@ class Snapshots {
   // Whether a child of another kind is at work: there is one at a time.
   std::function<bool()> other_child;
   bool another_child() const { return other_child && other_child(); }
-  // A child was started or has ended, or its result changes write_refusal().
+  // A child was started or has ended, its result changes write_refusal(), or a load begins or ends.
   std::function<void()> on_change;
+  void changed() {
+    if (on_change) on_change();
+  }
 
   // Code of function libraries, as they come and go with the files.
   std::vector<std::string> functions;
@@ -96,11 +105,7 @@ class Snapshots {
   void on_report(const ChildReport& report);
   void on_end(Child::Ending ending, uint64_t changes);
   void end_background();
-  void tell_progress();
   static std::string temporary_name(pid_t pid);
-  void changed() {
-    if (on_change) on_change();
-  }
 
   EventLoop& loop_;
   Files& files_;

@@ -30,6 +30,7 @@
 
 namespace vitrine {
 
+class Call;
 class InfoText;
 
 struct NodeOptions {
@@ -56,8 +57,9 @@ class Node {
   void turn();
   // Turns until stop() was called.
   void run();
-  // Reads the snapshot there is, before the first turn; clients are served meanwhile as far as that goes. False when it
-  // cannot be read (the log says why): then the node must not run. True as well when it was told to end meanwhile.
+  // Reads the log or the snapshot there is, before the first turn; clients are served meanwhile as far as that goes.
+  // False when it cannot be read (the log says why): then the node must not run. True as well when it was told to end
+  // meanwhile.
   bool load_data();
 
   // SHUTDOWN and the signals: saves as asked for, then stop(). False when that failed and force was not given: the node
@@ -91,6 +93,10 @@ class Node {
   void wire_scripts();
   void wire_append_only();
   void follow_persistence();
+  bool load_append_log();
+  bool begin_append_log(const std::optional<AofManifest>& manifest);
+  void reload_append_log(Call& c);
+  bool load_snapshot();
   void serve_while_loading();
   bool serve_while_busy();
   ScriptFigures script_figures() const;

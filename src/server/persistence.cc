@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "console/debug.h"
 #include "console/info.h"
+#include "persist/aof_loader.h"
 #include "persist/commands.h"
 #include "server/node.h"
 
@@ -36,6 +37,8 @@ void Node::wire_persistence() {
                        "Saves a snapshot, empties the databases and reads the snapshot. MERGE: keys that are there\n"
                        "make place. NOFLUSH: nothing is emptied. NOSAVE: the file that is there is read.", 0, 3,
                        [this](Call& c) { debug_reload(c, snapshots_); });
+  console_.debug().add("LOADAOF", "Empties the databases and reads the append-only log.", 0, 0,
+                       [this](Call& c) { reload_append_log(c); });
 }
 
 void Node::wire_append_only() {
@@ -54,7 +57,7 @@ void Node::wire_append_only() {
 }
 
 void Node::follow_persistence() {
-  dispatcher_.data_gate.loading = snapshots_.loading().active;
+  dispatcher_.data_gate.loading = snapshots_.loading().active();
   Bytes log_refusal = append_only_.write_refusal();
   dispatcher_.data_gate.write_refusal = log_refusal.empty() ? snapshots_.write_refusal() : log_refusal;
 }
@@ -70,9 +73,64 @@ void Node::serve_while_loading() {
 }
 
 bool Node::load_data() {
+  keyspace_.set_now(loop_.wall_ms());
+  return options_.persist.append.enabled ? load_append_log() : load_snapshot();
+}
+
+// Where there is a log it alone counts, as in Redis.
+bool Node::load_append_log() {
+  const AppendOptions& o = options_.persist.append;
+  AofPlace place{o.folder, o.prefix};
+  AofLoader loader(files_, keyspace_, dispatcher_, snapshots_);
+  int64_t start_us = loop_.clock().monotonic_us();
+  auto fatal = [](const std::string& why) {
+    log(LogLevel::warning, "Fatal error loading the append-only log: %s Exiting.", why.c_str());
+    return false;
+  };
+  auto manifest = loader.find(place);
+  if (!manifest) return fatal(manifest.error());
+  if (!*manifest) {
+    if (snapshots_.file_exists())
+      log(LogLevel::warning, "There is a snapshot, %s, which is not read: appendonly is yes, and there is no log. To "
+          "start with it, start with appendonly no, then CONFIG SET appendonly yes.",
+          options_.persist.dbfilename.c_str());
+    return begin_append_log(std::nullopt);
+  }
+  auto loaded = loader.load(place, **manifest, o.load_truncated, true);
+  if (stopping_) return true;
+  if (!loaded) return fatal(loaded.error());
+  loop_.refresh();
+  log(LogLevel::notice, "DB loaded from append only file: %.3f seconds",
+      static_cast<double>(loop_.clock().monotonic_us() - start_us) / 1e6);
+  if (loaded->failed)
+    log(LogLevel::warning, "%llu of %llu commands of the log were answered with an error: what was loaded may differ "
+        "from what was written.", static_cast<unsigned long long>(loaded->failed),
+        static_cast<unsigned long long>(loaded->commands));
+  return begin_append_log(*manifest);
+}
+
+bool Node::begin_append_log(const std::optional<AofManifest>& manifest) {
+  auto begun = append_only_.begin(manifest);
+  if (!begun) log(LogLevel::warning, "Can't write the append-only log: %s. Exiting.", begun.error().c_str());
+  return begun.has_value();
+}
+
+// DEBUG LOADAOF: the data as the log tells it.
+void Node::reload_append_log(Call& c) {
+  if (!c.args.done()) return;
+  const AppendOptions& o = options_.persist.append;
+  auto manifest = append_only_.settle();
+  if (!manifest) return c.reply.error("ERR " + manifest.error());
+  keyspace_.flush(-1, false);
+  auto loaded = AofLoader(files_, keyspace_, dispatcher_, snapshots_).load({o.folder, o.prefix}, *manifest, false, false);
+  c.effects.nothing();
+  if (!loaded) return c.reply.error("ERR Error trying to load the AOF files: " + loaded.error());
+  c.reply.ok();
+}
+
+bool Node::load_snapshot() {
   if (!snapshots_.file_exists()) return true;
   int64_t start_us = loop_.clock().monotonic_us();
-  keyspace_.set_now(loop_.wall_ms());
   auto content = snapshots_.load(false, true);
   if (stopping_) return true;
   if (!content) {
@@ -99,7 +157,7 @@ bool Node::shut_down(const Farewell& how) {
     if (!how.force) return false;
   }
   // What is half loaded must not take the place of the whole.
-  if (snapshots_.loading().active) return stop(), true;
+  if (snapshots_.loading().active()) return stop(), true;
   if (how.save || (!how.nosave && snapshots_.has_save_points())) {
     log(LogLevel::notice, "Saving the final RDB snapshot before exiting.");
     if (auto saved = snapshots_.save(); !saved) {

@@ -6,14 +6,14 @@ namespace vitrine {
 
 namespace {
 
-void write_loading(InfoText& text, const Snapshots::Loading& l, int64_t now_ms) {
-  text.field("loading_start_time", l.start_ms / 1000);
-  text.field("loading_total_bytes", l.total_bytes);
+void write_loading(InfoText& text, const Loading& l, int64_t now_ms) {
+  text.field("loading_start_time", l.start_ms() / 1000);
+  text.field("loading_total_bytes", l.total_bytes());
   text.field("loading_rdb_used_mem", 0);
-  text.field("loading_loaded_bytes", l.loaded_bytes);
-  double done = static_cast<double>(l.loaded_bytes) / static_cast<double>(std::max<uint64_t>(1, l.total_bytes));
+  text.field("loading_loaded_bytes", l.loaded_bytes());
+  double done = static_cast<double>(l.loaded_bytes()) / static_cast<double>(std::max<uint64_t>(1, l.total_bytes()));
   text.real("loading_loaded_perc", done * 100);
-  double seconds = static_cast<double>(now_ms - l.start_ms) / 1000;
+  double seconds = static_cast<double>(now_ms - l.start_ms()) / 1000;
   text.field("loading_eta_seconds", done > 0 ? static_cast<int64_t>(seconds / done - seconds) : int64_t{1});
 }
 
@@ -48,7 +48,7 @@ void write_growth(InfoText& text, const AppendOnly& log) {
 void write_persistence_section(InfoText& text, const Snapshots& snapshots, const AppendOnly& log, int64_t now_ms) {
   const Snapshots::Stats& s = snapshots.stats();
   bool running = snapshots.background_running();
-  text.field("loading", snapshots.loading().active ? 1 : 0);
+  text.field("loading", snapshots.loading().active() ? 1 : 0);
   text.idle("async_loading");
   text.field("current_cow_peak", running ? s.cow_peak_bytes : 0);
   text.field("current_cow_size", s.cow_bytes);
@@ -71,7 +71,7 @@ void write_persistence_section(InfoText& text, const Snapshots& snapshots, const
   text.idle("module_fork_in_progress");
   text.idle("module_fork_last_cow_size");
   write_growth(text, log);
-  if (snapshots.loading().active) write_loading(text, snapshots.loading(), now_ms);
+  if (snapshots.loading().active()) write_loading(text, snapshots.loading(), now_ms);
 }
 
 }  // namespace vitrine

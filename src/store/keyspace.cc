@@ -34,7 +34,7 @@ void Keyspace::touch(Entry* entry) {
 
 Entry* Keyspace::find(int db, Bytes key, uint64_t hash, Touch how) {
   Entry* entry = database(db).find(key, hash);
-  if (entry && __builtin_expect(entry->expired(now_ms_), 0)) {
+  if (entry && __builtin_expect(entry->expired(due_ms_), 0)) {
     expire(db, entry, hash);
     entry = nullptr;
   }
@@ -79,8 +79,8 @@ Entry* Keyspace::put(int db, Bytes key, uint64_t hash, Value value, int64_t expi
     }
   }
   Entry* old = database(db).find(key, hash);
-  if (expire_at_ms == kKeepTtl) expire_at_ms = old && !old->expired(now_ms_) ? old->expire_at_ms() : kNoExpiry;
-  if (expire_at_ms != kNoExpiry && expire_at_ms <= now_ms_) {
+  if (expire_at_ms == kKeepTtl) expire_at_ms = old && !old->expired(due_ms_) ? old->expire_at_ms() : kNoExpiry;
+  if (expire_at_ms != kNoExpiry && past(expire_at_ms)) {
     if (old) remove(db, old, hash);
     return nullptr;
   }
@@ -92,8 +92,8 @@ Entry* Keyspace::put(int db, Bytes key, uint64_t hash, Value value, int64_t expi
 
 Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int64_t expire_at_ms, bool as_int) {
   Entry* old = database(db).find(key, hash);
-  if (expire_at_ms == kKeepTtl) expire_at_ms = old && !old->expired(now_ms_) ? old->expire_at_ms() : kNoExpiry;
-  if (expire_at_ms != kNoExpiry && expire_at_ms <= now_ms_) {
+  if (expire_at_ms == kKeepTtl) expire_at_ms = old && !old->expired(due_ms_) ? old->expire_at_ms() : kNoExpiry;
+  if (expire_at_ms != kNoExpiry && past(expire_at_ms)) {
     if (old) remove(db, old, hash);
     return nullptr;
   }
@@ -250,7 +250,7 @@ void Keyspace::swap(int a, int b) {
 }
 
 size_t Keyspace::expire_some(size_t steps) {
-  if (!active_expiry_) return steps;
+  if (!active_expiry_ || holds_expiry_) return steps;
   for (int i = 0; i < databases() && steps > 0; i++) {
     Database& each = database(next_expiry_db_);
     steps = expire_some_of(each, steps);

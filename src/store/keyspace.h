@@ -3,7 +3,9 @@
 // It applies expiry on access, keeps the access bits, counts hits and misses, hands large values to background freeing,
 // and tells its KeyObservers of every Change. Commands reach it through Call (engine/call.h), which adds replies.
 //
-// `now_ms` is frozen by the owner for the duration of a command (set_now); hashes are hash_bytes(key).
+// `now_ms` is frozen by the owner for the duration of a command (set_now); hashes are hash_bytes(key). While a log is
+// replayed nothing expires (hold_expiry): a key or a field goes when the log says so, and what it holds until then the
+// log's commands may still change.
 #pragma once
 
 #include <atomic>
@@ -78,9 +80,18 @@ class Keyspace {
   void set_background(Background run) { background_ = std::move(run); }
 
   const Options& options() const { return options_; }
-  TypeContext context() const { return {now_ms_, &options_.limits}; }
+  TypeContext context() const { return {due_ms_, &options_.limits}; }
   int64_t now_ms() const { return now_ms_; }
-  void set_now(int64_t now_ms) { now_ms_ = now_ms; }
+  void set_now(int64_t now_ms) {
+    now_ms_ = now_ms;
+    due_ms_ = holds_expiry_ ? 0 : now_ms;
+  }
+  void hold_expiry(bool on) {
+    holds_expiry_ = on;
+    set_now(now_ms_);
+  }
+  // Whether what expires at that moment has expired.
+  bool past(int64_t at_ms) const { return at_ms <= due_ms_; }
   Random& random() { return random_; }
   Stats& stats() { return stats_; }
   const Stats& stats() const { return stats_; }
@@ -170,6 +181,7 @@ class Keyspace {
 
   Options& options_;
   int64_t now_ms_;
+  int64_t due_ms_ = now_ms_;        // what expires until then has expired
   Random random_;
   Stats stats_;
   std::vector<std::unique_ptr<Database>> databases_;
@@ -179,7 +191,7 @@ class Keyspace {
   Background background_;
   // Shared with the work under way, which may outlive the keyspace.
   std::shared_ptr<std::atomic<size_t>> freeing_bytes_ = std::make_shared<std::atomic<size_t>>(0);
-  bool active_expiry_ = true;
+  bool active_expiry_ = true, holds_expiry_ = false;
   int next_expiry_db_ = 0;
 };
 

@@ -42,7 +42,7 @@ struct EncodingLimits;
 
 // What a type needs to know of the world while it is viewed: `Hash(object, context)`.
 struct TypeContext {
-  int64_t now_ms;                  // frozen for the command
+  int64_t now_ms;                  // what expires until then has expired; frozen for the command
   const EncodingLimits* limits;
 };
 

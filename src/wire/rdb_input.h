@@ -56,6 +56,8 @@ class RdbInput {
   // How many of `claimed` elements of at least `least` bytes can really follow.
   uint64_t reserve(uint64_t claimed, size_t least) const;
   uint64_t offset() const { return consumed_ + static_cast<uint64_t>(at_ - start_); }
+  // What was read from the source and not consumed.
+  Bytes rest() const { return {at_, static_cast<size_t>(end_ - at_)}; }
   bool at_end() const { return at_ == end_ && (!source_ || source_->left() == 0); }
 
   bool failed() const { return failed_; }

@@ -1,0 +1,47 @@
+// Loading: how far a load from the disk is, and what happens beside it: now and then the owner's events are run, and a
+// line is logged of rate and time left.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "io/clock.h"
+
+namespace vitrine {
+
+class Loading {
+ public:
+  // Why a load ended when go_on() said no.
+  static constexpr const char* kStopped = "the server was told to end";
+
+  explicit Loading(const Clock& clock) : clock_(clock) {}
+
+  // `what`: the file's name. `events` is called after each `events_bytes`, and says whether to go on; may be empty.
+  void begin(std::string what, uint64_t total_bytes, uint64_t events_bytes, std::function<bool()> events);
+  // Another file of the same load.
+  void continue_with(std::string what) { what_ = std::move(what); }
+  // So many bytes more were read; false: stop.
+  bool advance(uint64_t bytes);
+  // The events at once; false: stop.
+  bool run_events();
+  void end() { active_ = false; }
+
+  bool active() const { return active_; }
+  // Of the load under way, or the last.
+  int64_t start_ms() const { return start_ms_; }
+  uint64_t total_bytes() const { return total_bytes_; }
+  uint64_t loaded_bytes() const { return loaded_bytes_; }
+
+ private:
+  void tell_progress(int64_t now_ms);
+
+  const Clock& clock_;
+  bool active_ = false;
+  std::string what_;
+  int64_t start_ms_ = 0, next_line_ms_ = 0;
+  uint64_t total_bytes_ = 0, loaded_bytes_ = 0, events_bytes_ = 0, next_events_ = 0;
+  std::function<bool()> events_;
+};
+
+}  // namespace vitrine

@@ -1,5 +1,5 @@
-"""What an append-only log holds comes back: logs of other servers, a log of one file, logs that a crash has cut and logs
-that are damaged; and what the server says when it cannot."""
+"""What an append-only log holds comes back: logs of other servers, a log of one file, logs that a crash has cut and
+logs that are damaged; and what the server says when it cannot."""
 
 import json
 import os
@@ -185,7 +185,8 @@ def test_nothing_expires_while_a_log_is_replayed():
             ('SET', 'b', 'x', 'PXAT', past), ('APPEND', 'b', 'y'), ('PERSIST', 'b'),
             ('SET', 'c', 'x'), ('PEXPIREAT', 'c', past), ('SET', 'c', 'z', 'KEEPTTL'),
             ('HSET', 'h', 'f', '1', 'g', '2'), ('HPEXPIREAT', 'h', past, 'FIELDS', '1', 'f'),
-            ('HINCRBY', 'h', 'f', '1'), ('HPERSIST', 'h', 'FIELDS', '1', 'f'), ('HPEXPIREAT', 'h', past, 'FIELDS', '1', 'g'),
+            ('HINCRBY', 'h', 'f', '1'), ('HPERSIST', 'h', 'FIELDS', '1', 'f'),
+            ('HPEXPIREAT', 'h', past, 'FIELDS', '1', 'g'),
             ('RPUSH', 'l', 'x'), ('PEXPIREAT', 'l', past), ('RPUSH', 'l', 'y'), ('PEXPIREAT', 'l', str(FAR)))
         with log.start() as c:
             wait_for(lambda: c.ok('DBSIZE') == 3)

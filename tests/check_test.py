@@ -17,9 +17,9 @@ CHECK = pathlib.Path(harness.vitrine_path()).with_name('vitrine-check')
 FILES = sorted(FIXTURES.glob('**/*.rdb'))
 
 
-def check(path):
+def check(path, kind='rdb'):
     """(exit status, what it says); a crash fails the test."""
-    done = subprocess.run([CHECK, 'rdb', path], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([CHECK, kind, path], capture_output=True, text=True, timeout=60)
     assert done.returncode in (0, 1, 2), done.stderr
     assert (done.returncode == 0) == bool(done.stdout) == (not done.stderr)
     return done.returncode, done.stdout + done.stderr
@@ -71,6 +71,100 @@ def test_what_is_no_snapshot(tmp_path):
         assert check(tmp_path / name)[0] == status and said in check(tmp_path / name)[1]
     assert check(tmp_path) == (2, f'CANNOT BE READ: open {tmp_path}: Is a directory\n')
     assert check(tmp_path / 'none')[0] == 2
-    for args in ([], ['rdb'], ['tape', 'x']):
+    for args in ([], ['rdb'], ['tape', 'x'], ['aof'], ['aof', '--fix'], ['rdb', '--fix', 'x']):
         done = subprocess.run([CHECK, *args], capture_output=True, text=True)
         assert done.returncode == 2 and done.stderr.startswith('Usage:')
+
+
+# ---- the append-only log ----
+
+LOGS = sorted(FIXTURES.glob('*.aof'))
+
+
+def fix(path, answer):
+    done = subprocess.run([CHECK, 'aof', '--fix', path], capture_output=True, text=True, timeout=60, input=answer)
+    return done.returncode, done.stdout + done.stderr
+
+
+def encoded(*commands):
+    return b''.join(harness.encode([harness.to_bytes(a) for a in command]) for command in commands)
+
+
+@pytest.mark.parametrize('folder', LOGS, ids=lambda p: p.name)
+def test_logs_of_other_servers_are_sound(folder):
+    status, text = check(folder / 'appendonly.aof.manifest', 'aof')
+    assert status == 0 and text.endswith('OK: all files were read to the end.\n'), text
+    assert '1 base, 1 increments, 0 files no longer needed' in text
+    assert 'database 3: 227 keys' in text and 'the base of an append-only file' in text and "'after:rewrite'" in text
+
+
+def test_a_log_is_counted_and_its_damage_found_and_cut(tmp_path):
+    path = tmp_path / 'appendonly.aof.1.incr.aof'
+    good = (b'#TS:1700000000\r\n' + encoded(('SELECT', 0), ('SET', 'a', 'x' * 100), ('set', 'b', '1')) +
+            b'#TS:1700000060\r\n' + encoded(('MULTI',), ('DEL', 'a'), ('XGROUP', 'CREATE', 's', 'g', '$', 'MKSTREAM'),
+                                           ('EXEC',)))
+    path.write_bytes(good)
+    status, text = check(path, 'aof')
+    assert status == 0 and text.endswith('OK: read to the end.\n')
+    assert f'{len(good)} bytes, 5 commands, 1 transactions, written from 2023-11-14 22:13:20 to 2023-11-14' in text
+    row = next(line.split() for line in text.splitlines() if line.split()[0] == 'set')
+    assert row[1:3] == ['2', '109'] and f"'a': 104 bytes, at byte {good.index(b'*3')}" in text
+    for tail, why in [(b'*3', 'the file ends within the command'), (b'junk', "'*' must stand here, not 'j'"),
+                      (encoded(('MULTI',), ('SET', 'c', '1')), 'has no end'), (bytes(20), 'zeros only'),
+                      (encoded(('SEU', 'c', '1'), ('SET', 'd', '1')), "there is no command 'SEU'"),
+                      (encoded(('MULTI',), ('SET', 'c', '1'), ('SET', 'c'), ('EXEC',)), 'wrong number of arguments')]:
+        path.write_bytes(good + tail)
+        status, text = check(path, 'aof')
+        assert status == 1 and why in text and f'Before it {len(good)} bytes are sound; {len(tail)} are' in text, text
+        for answer in ('', 'n\n'):
+            status, text = fix(path, answer)
+            assert status == 1 and 'Nothing was changed' in text and path.read_bytes() == good + tail
+        status, text = fix(path, 'y\n')
+        assert status == 0 and text.endswith(f'was cut to {len(good)} bytes.\n') and path.read_bytes() == good
+    path.write_bytes(b'')
+    assert check(path, 'aof')[0] == 0
+
+
+def test_only_the_last_file_is_cut(tmp_path):
+    good = encoded(('SET', 'a', '1'))
+    manifest = tmp_path / 'x.manifest'
+    manifest.write_text('file base seq 1 type b\nfile one seq 1 type i\nfile two seq 2 type i\n')
+    for name in ('base', 'one', 'two'):
+        (tmp_path / name).write_bytes(good)
+    assert check(manifest, 'aof')[0] == 0
+    for name in ('base', 'one'):
+        (tmp_path / name).write_bytes(good + b'*3')
+        status, text = fix(manifest, 'y\n')
+        assert status == 1 and f'{name}, byte 27' in text and 'would leave a gap' in text
+        (tmp_path / name).write_bytes(good)
+    (tmp_path / 'two').write_bytes(good + b'*3')
+    assert fix(manifest, 'y\n')[0] == 0 and (tmp_path / 'two').read_bytes() == good
+    (tmp_path / 'one').write_bytes(good + b'*3')
+    (tmp_path / 'two').write_bytes(b'')
+    assert fix(manifest, 'y\n')[0] == 0 and (tmp_path / 'one').read_bytes() == good
+    (tmp_path / 'two').unlink()
+    assert check(manifest, 'aof')[0] == 2
+    manifest.write_text('file base\n')
+    status, text = check(manifest, 'aof')
+    assert status == 1 and 'line 1: it must say file, seq and type' in text
+    assert check(tmp_path / 'none.manifest', 'aof')[0] == 2 and check(tmp_path, 'aof')[0] == 2
+
+
+@pytest.mark.skipif(not LOGS, reason='no fixtures')
+def test_damaged_logs_are_found(tmp_path):
+    base = (LOGS[0] / 'appendonly.aof.2.base.rdb').read_bytes()
+    path = tmp_path / 'log'
+    whole = base + (LOGS[0] / 'appendonly.aof.2.incr.aof').read_bytes()
+    path.write_bytes(whole)
+    assert check(path, 'aof')[0] == 0
+    rng = random.Random(12)
+    for i in range(120):
+        damaged = bytearray(whole)
+        at = rng.randrange(len(base) - 100, len(whole)) if i % 2 else rng.randrange(len(whole))
+        if i % 3 == 0:
+            del damaged[at:]
+        else:
+            damaged[at] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        status, text = check(path, 'aof')
+        assert status == 1 or at >= len(base), (i, at, text)

@@ -3,26 +3,45 @@
 
 #include "base/bytes.h"
 #include "base/memory.h"
+#include "check/aof_check.h"
 #include "check/rdb_check.h"
 
 namespace {
 
+using namespace vitrine;
+
 constexpr const char* kHelp =
     "Usage: vitrine-check rdb FILE\n"
+    "       vitrine-check aof [--fix] FILE|MANIFEST\n"
     "\n"
-    "Reads a snapshot of any version as the server would and tells whether it is whole, what is in it (keys, elements\n"
-    "and bytes of each type, the largest key), and where it is damaged. Changes nothing.\n"
+    "rdb: reads a snapshot of any version as the server would and tells whether it is whole, what is in it (keys,\n"
+    "elements and bytes of each type, the largest key), and where it is damaged. Changes nothing.\n"
     "\n"
-    "Exit status: 0 sound, 1 damaged, 2 not readable or not asked rightly.\n";
+    "aof: does the same with one file of an append-only log, or with all files that a manifest (NAME.manifest) names:\n"
+    "commands and bytes of each kind. With --fix a file that is damaged is cut behind the last command that is whole,\n"
+    "after a question that is answered on standard input (y). Make a copy first.\n"
+    "\n"
+    "Exit status: 0 sound (or fixed), 1 damaged, 2 not readable or not asked rightly.\n";
+
+bool ask(const std::string& question) {
+  std::printf("%s[y/N] ", question.c_str());
+  std::fflush(stdout);
+  int answer = std::getchar();
+  return answer == 'y' || answer == 'Y';
+}
+
+int tell(const CheckReport& report) {
+  std::fputs(report.text.c_str(), report.verdict == Verdict::sound ? stdout : stderr);
+  return static_cast<int>(report.verdict);
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace vitrine;
   memory::register_thread();
   if (argc == 2 && (Bytes(argv[1]) == "--help" || Bytes(argv[1]) == "-h")) return std::fputs(kHelp, stdout), 0;
-  if (argc != 3 || Bytes(argv[1]) != "rdb") return std::fputs(kHelp, stderr), 2;
-  CheckReport report = check_rdb(argv[2]);
-  std::fputs(report.text.c_str(), report.verdict == Verdict::sound ? stdout : stderr);
-  return static_cast<int>(report.verdict);
+  if (argc == 3 && Bytes(argv[1]) == "rdb") return tell(check_rdb(argv[2]));
+  if (argc == 3 && Bytes(argv[1]) == "aof" && Bytes(argv[2]) != "--fix") return tell(check_aof(argv[2], {}));
+  if (argc == 4 && Bytes(argv[1]) == "aof" && Bytes(argv[2]) == "--fix") return tell(check_aof(argv[3], ask));
+  return std::fputs(kHelp, stderr), 2;
 }

@@ -3,69 +3,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <map>
-
+#include "check/census.h"
 #include "persist/snapshot_reader.h"
 
 namespace vitrine {
 
 namespace {
-
-double percent_of(uint64_t part, uint64_t whole) {
-  return 100 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
-struct Tally {
-  uint64_t keys = 0, elements = 0, bytes = 0;
-  std::string largest_key;
-  uint64_t largest_bytes = 0, largest_elements = 0;
-};
-
-// Everything that was seen, by type and by database.
-class Census {
- public:
-  void add(uint64_t db, const Entry& entry, uint64_t bytes) {
-    uint64_t elements = entry.type() == Type::string ? 1 : type_ops(entry.type()).length(entry.object());
-    Tally& tally = types_[entry.type()];
-    tally.keys++, tally.elements += elements, tally.bytes += bytes;
-    if (bytes > tally.largest_bytes) {
-      tally.largest_key = entry.key();
-      tally.largest_bytes = bytes, tally.largest_elements = elements;
-    }
-    auto& [keys, expiring] = databases_[db];
-    keys++, expiring += entry.has_expiry();
-    keys_++, bytes_ += bytes;
-  }
-
-  uint64_t keys() const { return keys_; }
-  uint64_t bytes() const { return bytes_; }
-
-  std::string text() const {
-    std::string out;
-    for (const auto& [db, counts] : databases_)
-      out += fmt::format("  database {}: {} keys, {} of them with an expiry\n", db, counts.first, counts.second);
-    if (!keys_) return out + "  no keys\n";
-    out += fmt::format("  {:<10} {:>12} {:>14} {:>14} {:>6}  largest\n", "type", "keys", "elements", "bytes", "share");
-    for (const auto& [type, t] : types_)
-      out += fmt::format("  {:<10} {:>12} {:>14} {:>14} {:>5.1f}%  '{}': {} elements, {} bytes\n", type_ops(type).name,
-                         t.keys, t.elements, t.bytes, percent_of(t.bytes, bytes_), printable(t.largest_key),
-                         t.largest_elements, t.largest_bytes);
-    return out;
-  }
-
- private:
-  static std::string printable(const std::string& key) {
-    constexpr size_t kShown = 40;
-    std::string out;
-    for (unsigned char c : key.substr(0, kShown))
-      out += c >= 32 && c < 127 ? std::string(1, static_cast<char>(c)) : fmt::format("\\x{:02x}", c);
-    return key.size() > kShown ? out + "..." : out;
-  }
-
-  std::map<Type, Tally> types_;
-  std::map<uint64_t, std::pair<uint64_t, uint64_t>> databases_;   // keys, of them with an expiry
-  uint64_t keys_ = 0, bytes_ = 0;
-};
 
 std::string head_of(const SnapshotContent& content, uint64_t size) {
   std::string out = fmt::format("format version {}, {} bytes", content.version, size);
@@ -78,11 +21,8 @@ std::string head_of(const SnapshotContent& content, uint64_t size) {
 
 }  // namespace
 
-CheckReport check_rdb(const std::string& path) {
-  SystemFiles files;
-  auto file = files.open_read(path);
-  if (!file) return {Verdict::unreadable, "CANNOT BE READ: " + file.error().text + "\n"};
-  FileSource source(**file, [](uint64_t) { return true; }, {});
+SnapshotFindings examine_snapshot(ReadFile& file, const std::string& path) {
+  FileSource source(file, [](uint64_t) { return true; }, {});
   RdbInput in(source, true);
   Keyspace::Options options;
   Keyspace nothing(options, 0, 0);     // the moment 0: nothing has expired
@@ -90,19 +30,36 @@ CheckReport check_rdb(const std::string& path) {
   SnapshotRules rules;
   rules.examine = [&](uint64_t db, const Entry& entry, uint64_t bytes) { census.add(db, entry, bytes); };
   auto content = read_snapshot(in, nothing, rules);
+  SnapshotFindings found;
+  found.keys = census.keys(), found.bytes = census.bytes();
   if (!content) {
-    std::string why = source.error.empty() ? content.error() : source.error;
-    return {Verdict::damaged, fmt::format("{}:\n{}DAMAGED: {}. Before it: {} keys in {} bytes.\n", path, census.text(),
-                                          why, census.keys(), census.bytes())};
+    found.problem = source.error.empty() ? content.error() : source.error;
+    found.text = path + ":\n" + census.text();
+    return found;
   }
-  std::string text = fmt::format("{}: {}\n", path, head_of(*content, (*file)->size()));
-  if (!content->functions.empty()) text += fmt::format("  {} function libraries\n", content->functions.size());
-  if (content->empty) text += fmt::format("  {} empty keys, which a server leaves out\n", content->empty);
-  text += census.text();
-  if (!in.at_end())
-    text += fmt::format("  {} bytes behind the end, at byte {}\n", (*file)->size() - in.offset(), in.offset());
-  text += content->has_checksum ? "OK: read to the end, and the checksum is right.\n"
-                                : "OK: read to the end; it has no checksum.\n";
+  found.text = fmt::format("{}: {}\n", path, head_of(*content, file.size()));
+  if (!content->functions.empty()) found.text += fmt::format("  {} function libraries\n", content->functions.size());
+  if (content->empty) found.text += fmt::format("  {} empty keys, which a server leaves out\n", content->empty);
+  found.text += census.text();
+  found.has_checksum = content->has_checksum;
+  found.end = in.offset();
+  found.at_hand = in.rest();
+  return found;
+}
+
+CheckReport check_rdb(const std::string& path) {
+  SystemFiles files;
+  auto file = files.open_read(path);
+  if (!file) return {Verdict::unreadable, "CANNOT BE READ: " + file.error().text + "\n"};
+  SnapshotFindings found = examine_snapshot(**file, path);
+  if (!found.problem.empty())
+    return {Verdict::damaged, fmt::format("{}DAMAGED: {}. Before it: {} keys in {} bytes.\n", found.text, found.problem,
+                                          found.keys, found.bytes)};
+  std::string text = found.text;
+  if (found.end < (*file)->size())
+    text += fmt::format("  {} bytes behind the end, at byte {}\n", (*file)->size() - found.end, found.end);
+  text += found.has_checksum ? "OK: read to the end, and the checksum is right.\n"
+                             : "OK: read to the end; it has no checksum.\n";
   return {Verdict::sound, text};
 }
 

@@ -2,7 +2,10 @@
 // whole and what is in it. Memory: that of the largest value.
 #pragma once
 
+#include <cstdint>
 #include <string>
+
+#include "io/file.h"
 
 namespace vitrine {
 
@@ -14,5 +17,17 @@ struct CheckReport {
 };
 
 CheckReport check_rdb(const std::string& path);
+
+// A snapshot, perhaps with something behind it.
+struct SnapshotFindings {
+  std::string text;          // lines: what it is, and what it holds
+  std::string problem;       // empty: it is sound
+  bool has_checksum = false;
+  uint64_t keys = 0, bytes = 0;   // that could be read
+  uint64_t end = 0;          // behind it, in the file
+  std::string at_hand;       // what of the rest was read already
+};
+// `file` was opened as `path` and not read from yet.
+SnapshotFindings examine_snapshot(ReadFile& file, const std::string& path);
 
 }  // namespace vitrine

@@ -1,0 +1,198 @@
+#include "check/aof_check.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "check/census.h"
+#include "engine/command_table.h"
+#include "persist/aof_manifest.h"
+#include "persist/aof_reader.h"
+
+namespace vitrine {
+
+namespace {
+
+// The commands of a file, counted by name.
+class CommandCensus {
+ public:
+  void add(std::span<const Bytes> argv, uint64_t offset) {
+    uint64_t bytes = 0;
+    for (Bytes arg : argv) bytes += arg.size();
+    Tally& tally = names_[to_lower(argv[0])];
+    tally.count++, tally.bytes += bytes;
+    commands_++, bytes_ += bytes;
+    if (bytes < tally.largest_bytes) return;
+    tally.largest_bytes = bytes, tally.largest_offset = offset;
+    tally.largest_key = argv.size() > 1 ? printable(argv[1]) : "";
+  }
+  uint64_t commands() const { return commands_; }
+
+  std::string text() const {
+    std::vector<std::pair<std::string, Tally>> rows(names_.begin(), names_.end());
+    std::ranges::stable_sort(rows, [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
+    std::string out;
+    if (!rows.empty())
+      out = fmt::format("  {:<16} {:>12} {:>14} {:>6}  largest\n", "command", "times", "bytes", "share");
+    for (const auto& [name, t] : rows)
+      out += fmt::format("  {:<16} {:>12} {:>14} {:>5.1f}%  '{}': {} bytes, at byte {}\n", name, t.count, t.bytes,
+                         percent_of(t.bytes, bytes_), t.largest_key, t.largest_bytes, t.largest_offset);
+    return out;
+  }
+
+ private:
+  struct Tally {
+    uint64_t count = 0, bytes = 0, largest_bytes = 0, largest_offset = 0;
+    std::string largest_key;
+  };
+  std::map<std::string, Tally> names_;
+  uint64_t commands_ = 0, bytes_ = 0;
+};
+
+// Why no server would take it from a log; empty if one would.
+std::string problem_of(std::span<const Bytes> argv) {
+  std::string name = to_lower(argv[0]);
+  const CommandInfo* info = find_command_info(name);
+  if (info && !info->subcommands.empty() && argv.size() > 1) info = find_command_info(name + '|' + to_lower(argv[1]));
+  if (!info || !info->subcommands.empty()) return "there is no command '" + printable(argv[0]) + "'";
+  int given = static_cast<int>(argv.size());
+  if (info->arity > 0 ? given != info->arity : given < -info->arity)
+    return "the command '" + name + "' has the wrong number of arguments";
+  return {};
+}
+
+struct FileFindings {
+  std::string path, text;
+  uint64_t bytes = 0, sound_bytes = 0;
+  std::string problem;          // empty: it is sound
+  bool unreadable = false, can_be_cut = false;
+
+  FileFindings& broken(std::string why) {
+    problem = std::move(why);
+    return *this;
+  }
+};
+
+std::string span_of(int64_t first_s, int64_t last_s) {
+  if (!last_s) return {};
+  return fmt::format(", written from {:%Y-%m-%d %H:%M:%S} to {:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(first_s),
+                     fmt::gmtime(last_s));
+}
+
+void examine_commands(FileFindings& found, AofReader& reader) {
+  CommandCensus census;
+  CommandBatch batch;
+  int64_t first_s = 0;
+  uint64_t unit = reader.offset();
+  // One unit at a time: each may be where the file has to be cut.
+  while (found.problem.empty() && reader.read(batch, 1)) {
+    for (size_t i = 0; i < batch.size() && found.problem.empty(); i++)
+      if (std::string problem = problem_of(batch[i]); !problem.empty())
+        found.problem = fmt::format("byte {}: {}", reader.offset_of(batch, i), problem);
+    if (!found.problem.empty()) break;
+    for (size_t i = 0; i < batch.size(); i++) census.add(batch[i], reader.offset_of(batch, i));
+    if (!first_s) first_s = reader.timestamp_s();
+    unit = reader.offset();
+  }
+  found.sound_bytes = found.problem.empty() ? reader.offset() : unit;
+  found.can_be_cut = true;
+  if (reader.ending() == AofReader::Ending::unreadable) found.unreadable = true;
+  if (found.problem.empty() && reader.ending() != AofReader::Ending::whole) found.problem = reader.sentence();
+  found.text += fmt::format("{}: {} bytes, {} commands, {} transactions{}\n", found.path, found.bytes,
+                            census.commands(), reader.transactions(), span_of(first_s, reader.timestamp_s()));
+  found.text += census.text();
+}
+
+bool begins_as_snapshot(ReadFile& file) {
+  char head[6];
+  size_t n = 0;
+  while (n < sizeof head) {
+    auto got = file.read(head + n, sizeof head - n);
+    if (!got || *got == 0) break;
+    n += *got;
+  }
+  Bytes magic(head, n);
+  return magic.starts_with("REDIS") || magic.starts_with("VALKEY");
+}
+
+FileFindings examine_file(Files& files, const std::string& path) {
+  FileFindings found{path};
+  auto file = files.open_read(path);
+  bool snapshot = file && begins_as_snapshot(**file);
+  if (file) file = files.open_read(path);
+  if (!file) return found.unreadable = true, found.broken(file.error().text);
+  found.bytes = (*file)->size();
+  SnapshotFindings base;
+  if (snapshot) {
+    base = examine_snapshot(**file, path);
+    found.text = base.text;
+    if (!base.problem.empty()) return found.broken(base.problem + " (a snapshot, which cannot be cut)");
+    found.sound_bytes = base.end;
+    if (base.end == found.bytes) return found;
+  }
+  AofReader reader(**file, base.end, base.at_hand);
+  examine_commands(found, reader);
+  return found;
+}
+
+std::string cut(Files& files, const FileFindings& found) {
+  auto file = files.open_append(found.path);
+  if (!file) return file.error().text;
+  if (auto done = (*file)->truncate(found.sound_bytes); !done) return done.error().text;
+  if (auto done = (*file)->sync(); !done) return done.error().text;
+  return {};
+}
+
+// `text` tells of all files so far; this one is damaged.
+CheckReport settle(Files& files, std::string text, const FileFindings& found, bool last, const Confirm& confirm) {
+  if (found.unreadable) return {Verdict::unreadable, text + "CANNOT BE READ: " + found.problem + "\n"};
+  uint64_t lost = found.bytes - found.sound_bytes;
+  std::string damage = fmt::format("DAMAGED: {}, {}. Before it {} bytes are sound; {} are behind them.", found.path,
+                                   found.problem, found.sound_bytes, lost);
+  if (!found.can_be_cut) return {Verdict::damaged, text + damage + "\n"};
+  if (!last)
+    return {Verdict::damaged, text + damage + " It is not the last file, so that cutting it would leave a gap.\n"};
+  if (!confirm) return {Verdict::damaged, text + damage + " --fix cuts the file there.\n"};
+  std::string question = text + damage + fmt::format("\nCut the file to {} bytes, and lose {}? ", found.sound_bytes,
+                                                     lost);
+  if (!confirm(question)) return {Verdict::damaged, "Nothing was changed.\n"};
+  if (std::string problem = cut(files, found); !problem.empty()) return {Verdict::unreadable, problem + "\n"};
+  return {Verdict::sound, fmt::format("FIXED: {} was cut to {} bytes.\n", found.path, found.sound_bytes)};
+}
+
+std::string named(const AofManifest& manifest, const std::string& path) {
+  return fmt::format("{}: {} base, {} increments, {} files no longer needed\n", path, manifest.base() ? 1 : 0,
+                     manifest.increments().size(), manifest.history().size());
+}
+
+CheckReport check_manifest(Files& files, const std::string& path, const Confirm& confirm) {
+  auto manifest = read_aof_manifest(files, path);
+  if (!manifest) return {Verdict::damaged, "DAMAGED: " + manifest.error() + "\n"};
+  if (!*manifest) return {Verdict::unreadable, "CANNOT BE READ: there is no " + path + "\n"};
+  std::vector<AofFile> all = (*manifest)->files();
+  std::string text = named(**manifest, path);
+  size_t last = 0;
+  for (size_t i = 0; i < all.size(); i++)
+    if (files.size(folder_of(path) + '/' + all[i].name).value_or(1) > 0) last = i;
+  for (size_t i = 0; i < all.size(); i++) {
+    FileFindings found = examine_file(files, folder_of(path) + '/' + all[i].name);
+    text += found.text;
+    if (!found.problem.empty()) return settle(files, std::move(text), found, i >= last, confirm);
+  }
+  return {Verdict::sound, text + "OK: all files were read to the end.\n"};
+}
+
+}  // namespace
+
+CheckReport check_aof(const std::string& path, const Confirm& confirm) {
+  SystemFiles files;
+  if (path.ends_with(".manifest")) return check_manifest(files, path, confirm);
+  FileFindings found = examine_file(files, path);
+  if (!found.problem.empty()) return settle(files, found.text, found, true, confirm);
+  return {Verdict::sound, found.text + "OK: read to the end.\n"};
+}
+
+}  // namespace vitrine

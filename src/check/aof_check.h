@@ -1,0 +1,19 @@
+// What `vitrine-check aof [--fix] FILE|MANIFEST` does: reads one file of an append-only log, or all that a manifest
+// names, as the server would, runs nothing, and tells what is in it and where it is damaged. A repair cuts a file
+// behind the last unit that is whole; only the last file with something in it can be repaired so: what follows a gap in
+// an earlier one would not fit.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "check/rdb_check.h"
+
+namespace vitrine {
+
+// Shows what would be lost, and says whether to go on. Empty: nothing is repaired.
+using Confirm = std::function<bool(const std::string& question)>;
+
+CheckReport check_aof(const std::string& path, const Confirm& confirm);
+
+}  // namespace vitrine

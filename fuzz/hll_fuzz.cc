@@ -80,27 +80,37 @@ void try_sketch(Bytes sketch, Bytes orders) {
   check_dense(*registers);
 }
 
+// The runs as they came, and one of zeros behind them up to the last register.
+std::string filled(std::string sketch) {
+  uint32_t covered = 0;
+  hll::for_each_run(hll::body(sketch), [&](uint32_t first, hll::Run run) { covered = first + run.length; });
+  if (uint32_t left = hll::kRegisters - covered) {
+    sketch += static_cast<char>(0x40 | (left - 1) >> 8);
+    sketch += static_cast<char>(left - 1);
+  }
+  return sketch;
+}
+
 }  // namespace
 
+// The first byte: what the rest is, and how much of it says how registers are raised.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
-  Bytes data(reinterpret_cast<const char*>(bytes), size);
-  try_sketch(data, "");
   if (size < 1) return 0;
-  size_t split = std::min<size_t>(bytes[0], size - 1);
+  Bytes data(reinterpret_cast<const char*>(bytes), size);
+  size_t split = std::min<size_t>(bytes[0] >> 2, size - 1);
   Bytes orders = data.substr(1, split), rest = data.substr(1 + split);
   char header[hll::kHeader];
   hll::write_header(header, hll::kSparse);
-  try_sketch(std::string(header, sizeof header).append(rest), orders);
-  hll::write_header(header, hll::kDense);
-  std::string dense = std::string(header, sizeof header).append(rest);
-  dense.resize(hll::kDenseBytes);
-  try_sketch(dense, orders);
-  // Almost always refused: the runs as they came, filled up to the last register.
-  std::string filled = std::string(header, sizeof header).append(rest);
-  filled[4] = hll::kSparse;
-  uint32_t covered = 0;
-  hll::for_each_run(rest, [&](uint32_t first, hll::Run run) { covered = first + run.length; });
-  for (; covered < hll::kRegisters; covered++) filled += '\0';
-  try_sketch(filled, orders);
+  std::string sketch = std::string(header, sizeof header).append(rest);
+  switch (bytes[0] & 3) {
+    case 0: try_sketch(rest, orders); break;
+    case 1: try_sketch(sketch, orders); break;
+    case 2:
+      hll::write_header(sketch.data(), hll::kDense);
+      sketch.resize(hll::kDenseBytes);
+      try_sketch(sketch, orders);
+      break;
+    default: try_sketch(filled(sketch), orders);
+  }
   return 0;
 }

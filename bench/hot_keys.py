@@ -62,7 +62,8 @@ def main():
             for name, found in samples.items():
                 spent = statistics.median(spent for spent, _ in found)
                 grown = statistics.median(grown for _, grown in found)
-                print(f'| {keys:,} keys | {name} | {spent:.2f} | {spent / off - 1:+.0%} | {grown / 1024:.0f} |', flush=True)
+                print(f'| {keys:,} keys | {name} | {spent:.2f} | {spent / off - 1:+.0%} | {grown / 1024:.0f} |',
+                      flush=True)
     finally:
         peer.stop()
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "base/random.h"
 
 namespace vitrine {
@@ -62,6 +63,21 @@ TEST(TopKeys, HoldsEveryHeavyKeyAndExaggeratesNone) {
     ASSERT_EQ(best.size(), 10u);
     for (const auto& item : best) EXPECT_LE(std::stoi(std::string(item.key.substr(4))), 14) << item.key;
   }
+}
+
+TEST(TopKeys, MemoryIsBoundedWhateverComes) {
+  memory::register_thread();
+  constexpr size_t kCounters = 256, kPerCounter = 200;
+  size_t before = memory::used_bytes();
+  {
+    Random random(3);
+    TopKeys top(kCounters);
+    for (int i = 0; i < 50'000; i++)
+      add(top, std::string(random.below(TopKeys::kMaxKeyBytes), 'k') + std::to_string(i), random.below(100));
+    EXPECT_EQ(top.size(), kCounters);
+    EXPECT_LE(memory::used_bytes() - before, kCounters * (2 * TopKeys::kMaxKeyBytes + kPerCounter));
+  }
+  EXPECT_EQ(memory::used_bytes(), before);
 }
 
 TEST(TopKeys, LeavesOutKeysThatAreTooLong) {

@@ -26,7 +26,11 @@ TEST(FieldSet, FindsEveryNameAndNoOther) {
     size_t before = memory::used_bytes();
     FieldSetRef set(FieldSet::make(views));
     ASSERT_TRUE(set);
-    EXPECT_EQ(set->memory(), memory::used_bytes() - before);
+    size_t held = memory::used_bytes() - before;
+#ifdef VITRINE_SANITIZED
+    held = memory::good_size(held);    // what is asked for counts, not what it takes
+#endif
+    EXPECT_EQ(set->memory(), held);
     EXPECT_EQ(set->count(), n);
     size_t longest = 0;
     for (size_t i = 0; i < n; i++) {

@@ -81,9 +81,9 @@ void unite(const Operands& sets, Result& result) {
 // is less work.
 void subtract(const Operands& sets, Result& result) {
   if (!sets.present(0)) return;
-  size_t asking = sets.size(0) * sets.count() / 2, taking = 0;
-  for (size_t i = 0; i < sets.count(); i++) taking += sets.size(i);
-  if (asking <= taking) {
+  size_t there = 0, taking = 0;
+  for (size_t i = 0; i < sets.count(); i++) there += sets.present(i), taking += sets.size(i);
+  if (sets.size(0) * there / 2 <= taking) {
     sets[0].for_each([&](const PackedValue& v) {
       PackedItem item = PackedItem::of(v);
       for (size_t i = 1; i < sets.count(); i++)

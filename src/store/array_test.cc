@@ -227,8 +227,8 @@ TEST(Array, CopiesAreIndependentAndMemoryIsExact) {
 #else
     constexpr double kNear = 0;
 #endif
-    size_t held = memory::used_bytes() - used;
-    EXPECT_NEAR(static_cast<double>(kArrayOps.memory(*copy, 0)), static_cast<double>(held), kNear);
+    size_t taken = memory::used_bytes() - used;
+    EXPECT_NEAR(static_cast<double>(kArrayOps.memory(*copy, 0)), static_cast<double>(taken), kNear);
     EXPECT_GE(kArrayOps.free_effort(*copy), 2u);
     held.array().set(7, "changed");
     held.array().erase_range(0, 1000);

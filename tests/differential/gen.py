@@ -350,6 +350,10 @@ def mutate(g, args, time):
     else:
         args[0] = args[0].swapcase()
         args[1:] = [a.lower() if a.isupper() else a for a in args[1:]]
+    # AGGREGATE COUNT is newer than the oracle.
+    for i in range(1, len(args)):
+        if args[i - 1].upper() == b'AGGREGATE' and args[i].upper() == b'COUNT':
+            args[i] = b'SUM'
     return args
 
 

@@ -44,6 +44,7 @@ if [ -x /usr/bin/redis-check-rdb ]; then
   part blocking $python tests/differential/blocking.py --peer $peer --scenarios $scenarios
   part acl-rules $python tests/differential/acl.py --peer $peer --users $((scenarios * 12))
   part transactions $python tests/differential/transactions.py --peer $peer --episodes $((scenarios * 2))
+  part notifications $python tests/differential/notifications.py --peer $peer --commands $((scenarios * 600))
 else
   skip differential "redis-tools is not installed"
 fi

@@ -130,7 +130,8 @@ void run(Call& c, const Operations& operations, Bytes key, Entry* entry) {
     return;
   }
   size_t size = std::max(bytes.size(), operations.bytes_written());
-  edit_string(c, key, entry, size, "setbit", [&](char* data) {
+  bool grows = size > bytes.size(), written = false, changed = false;
+  edit_string(c, key, entry, size, "", [&](char* data) {
     for (const Operation& op : operations.list()) {
       __int128 old = read_field({data, size}, op.at, op.width);
       if (op.kind == Operation::get) {
@@ -146,9 +147,13 @@ void run(Call& c, const Operations& operations, Bytes key, Entry* entry) {
         continue;
       }
       write_field(data, op.at, op.width, *value);
+      written = true;
+      changed |= *value != old;
       reply_field(c, op.kind == Operation::set ? old : *value);
     }
   });
+  // Zero bytes that come of writes which did not fit must be replayed, but have no event.
+  if (changed || grows) c.announce(key, changed || written ? "setbit" : "", EventClass::string, Type::string);
 }
 
 void bitfield(Call& c, bool read_only) {

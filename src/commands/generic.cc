@@ -1,4 +1,6 @@
 // Commands on keys of any type: existence, names, databases, scanning.
+#include <optional>
+
 #include "base/glob.h"
 #include "commands/families.h"
 #include "store/database.h"
@@ -88,6 +90,15 @@ void scan(Call& c) {
 
 // ---- moving values between keys and databases ----
 
+// Removes what is at the key, unannounced; its type, if there was something.
+std::optional<Type> make_room(Keyspace& keyspace, int db, Bytes key, uint64_t hash) {
+  Entry* old = keyspace.find(db, key, hash, Keyspace::Touch::write);
+  if (!old) return std::nullopt;
+  Type type = old->type();
+  keyspace.remove(db, old, hash);
+  return type;
+}
+
 void rename_key(Call& c, bool only_if_absent) {
   Bytes from = c.args[1], to = c.args[2];
   uint64_t from_hash = c.hash_of(from);
@@ -97,10 +108,13 @@ void rename_key(Call& c, bool only_if_absent) {
   if (only_if_absent && c.find_for_write(to)) return c.reply.integer(0);
   int64_t expire_at = entry->expire_at_ms();
   Type its_type = entry->type();
+  uint64_t to_hash = c.hash_of(to);
+  std::optional<Type> old_type = make_room(c.keyspace, c.db, to, to_hash);
   Value value = c.keyspace.take(c.db, entry, from_hash);
-  c.keyspace.put(c.db, to, c.hash_of(to), std::move(value), expire_at);
+  c.keyspace.put(c.db, to, to_hash, std::move(value), expire_at);
   c.announce(from, "rename_from", EventClass::generic, its_type, true);
   c.announce(to, "rename_to", EventClass::generic, its_type);
+  if (old_type) c.keyspace.tell_overwritten(c.db, to, *old_type, its_type);
   only_if_absent ? c.reply.integer(1) : c.reply.ok();
 }
 void rename(Call& c) { rename_key(c, false); }
@@ -152,13 +166,12 @@ void copy(Call& c) {
   Entry* entry = c.find(from);
   uint64_t to_hash = c.hash_of(to);
   if (!entry) return c.reply.integer(0);
-  if (Entry* old = c.keyspace.find(db, to, to_hash, Keyspace::Touch::write)) {
-    if (!replace) return c.reply.integer(0);
-    c.keyspace.remove(db, old, to_hash);
-  }
+  if (!replace && c.keyspace.find(db, to, to_hash, Keyspace::Touch::write)) return c.reply.integer(0);
+  std::optional<Type> old_type = make_room(c.keyspace, db, to, to_hash);
   Type its_type = entry->type();
   c.keyspace.put(db, to, to_hash, copy_of(*entry), entry->expire_at_ms());
   c.keyspace.announce(db, to, "copy_to", EventClass::generic, its_type);
+  if (old_type) c.keyspace.tell_overwritten(db, to, *old_type, its_type);
   c.reply.integer(1);
 }
 

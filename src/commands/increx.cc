@@ -72,7 +72,8 @@ struct Request {
 void store(Call& c, const Request& r, const Entry* entry, Bytes text, Bytes event) {
   int64_t expire_at_ms = r.expiry_for(entry);
   bool persists = expire_at_ms == kNoExpiry && entry && entry->has_expiry();
-  bool kept = c.put_string(r.key, text, event, expire_at_ms);
+  bool kept = c.keyspace.put_string(c.db, r.key, c.hash_of(r.key), text, expire_at_ms);
+  c.announce(r.key, event, EventClass::string, Type::string, !kept);
   if (persists) c.announce(r.key, "persist", EventClass::generic, Type::string);
   if (kept && expire_at_ms >= 0) c.announce(r.key, "expire", EventClass::generic, Type::string);
   replay_set(c, r.key, text, expire_at_ms);

@@ -93,12 +93,10 @@ void reply_ranges(Call& c, LcsTable& table, const LcsOptions& o) {
 
 void lcs(Call& c) {
   Bytes keys[2] = {c.args.bytes(), c.args.bytes()};
-  Entry* entries[2];
-  for (int i = 0; i < 2; i++) {
-    entries[i] = c.find(keys[i]);
-    if (entries[i] && entries[i]->type() != Type::string)
+  Entry* entries[2] = {c.find(keys[0]), c.find(keys[1])};
+  for (const Entry* entry : entries)
+    if (entry && entry->type() != Type::string)
       return c.reply.error("ERR The specified keys must contain string values");
-  }
   LcsOptions o;
   while (c.args.more()) {
     if (c.args.accept("IDX")) o.ranges = true;

@@ -245,7 +245,7 @@ void xsetid(Call& c) {
     }
   }
   if (!c.args.done()) return;
-  auto stream = c.read<Stream>(key);
+  auto stream = c.read_to_write<Stream>(key);
   if (!stream) return stream.missing() ? c.reply.error("ERR no such key") : void();
   StreamData& s = stream->data();
   if (id < s.max_deleted_id)

@@ -298,9 +298,10 @@ void reply_ids(Call& c, const std::vector<StreamId>& ids) {
 
 void xautoclaim(Call& c) {
   Bytes key = c.args.bytes(), name = c.args.bytes(), consumer_name = c.args.bytes();
+  Entry* entry = c.find(key);              // counts, even if the arguments are wrong
   AutoClaim claim;
   if (!claim.read(c)) return;
-  auto stream = c.read<Stream>(key);
+  Read<Stream> stream(c, key, entry);
   if (stream.wrong_type()) return;
   StreamGroup* group = stream ? stream->find_group(name) : nullptr;
   if (!group) return reply_no_key_or_group(c, key, name);

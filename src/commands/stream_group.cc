@@ -71,7 +71,7 @@ void xgroup_create(Call& c) {
   if (!options.read(c, key, true)) return;
   StreamId id;
   {
-    auto stream = c.read<Stream>(key);
+    auto stream = c.read_to_write<Stream>(key);
     if (stream) {
       if (!parse_position(c, id_text, stream->last_id(), id)) return;
       if (!stream->add_group(name, id, options.entries_read))
@@ -91,7 +91,7 @@ void xgroup_create(Call& c) {
 // Runs `act(stream, group)` for the stream and the group that the arguments begin with.
 template <class Act>
 void with_group(Call& c, Bytes key, Bytes name, Act act) {
-  auto stream = c.read<Stream>(key);
+  auto stream = c.read_to_write<Stream>(key);
   if (!stream) return stream.missing() ? c.reply.error(kNoStream) : void();
   StreamGroup* group = stream->find_group(name);
   group ? act(*stream, *group) : reply_no_group(c, key, name);
@@ -113,7 +113,7 @@ void xgroup_setid(Call& c) {
 
 void xgroup_destroy(Call& c) {
   Bytes key = c.args.bytes(), name = c.args.bytes();
-  auto stream = c.read<Stream>(key);
+  auto stream = c.read_to_write<Stream>(key);
   if (!stream) return stream.missing() ? c.reply.error(kNoStream) : void();
   if (!stream->remove_group(name)) return c.reply.integer(0);
   announce_group_change(c, key, "xgroup-destroy");

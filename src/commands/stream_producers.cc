@@ -24,7 +24,7 @@ void xcfgset(Call& c) {
     else c.args.fail();
   }
   if (!c.args.done()) return;
-  auto stream = c.read<Stream>(key);
+  auto stream = c.read_to_write<Stream>(key);
   if (!stream) return stream.missing() ? c.reply.error(kNoKey) : void();
   StreamProducers& producers = stream->producers();
   producers.configure(duration_s ? duration_s : producers.duration_s(), most ? most : producers.most());

@@ -292,8 +292,9 @@ void add_to(Call& c, Bytes key, int64_t delta) {
     entry->set_object(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value)));
     c.announce(key, "incrby", EventClass::string, Type::string);
   } else {
-    c.put(key, Value(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value))), "incrby",
-          EventClass::string, Keyspace::kKeepTtl);
+    Value sum(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value)));
+    c.keyspace.put(c.db, key, c.hash_of(key), std::move(sum), Keyspace::kKeepTtl);
+    c.announce(key, "incrby", EventClass::string, Type::string);
   }
   c.reply.integer(value);
 }
@@ -327,7 +328,8 @@ void incrbyfloat(Call& c) {
   long double sum = *value + *delta;
   if (std::isnan(sum) || std::isinf(sum)) return c.reply.error("ERR increment would produce NaN or Infinity");
   std::string text = format_long_double(sum);
-  c.put_string(key, text, "incrbyfloat", Keyspace::kKeepTtl, false);
+  c.keyspace.put_string(c.db, key, c.hash_of(key), text, Keyspace::kKeepTtl, false);
+  c.announce(key, "incrbyfloat", EventClass::string, Type::string);
   c.effects.replace({"SET", key, text, "KEEPTTL"});
   c.reply.bulk(text);
 }

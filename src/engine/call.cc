@@ -43,12 +43,14 @@ Entry* Call::find_string(Bytes key, bool& is_wrong_type, bool for_write) {
 
 Entry* Call::put(Bytes key, Value value, Bytes event, EventClass kind, int64_t expire_at_ms) {
   Type type = value->type;
+  keyspace.tell_overwritten(db, key, hash_of(key), type);
   Entry* entry = keyspace.put(db, key, hash_of(key), std::move(value), expire_at_ms);
   announce(key, event, kind, type, !entry);
   return entry;
 }
 
 Entry* Call::put_string(Bytes key, Bytes content, Bytes event, int64_t expire_at_ms, bool as_int) {
+  keyspace.tell_overwritten(db, key, hash_of(key), Type::string);
   Entry* entry = keyspace.put_string(db, key, hash_of(key), content, expire_at_ms, as_int);
   announce(key, event, EventClass::string, Type::string, !entry);
   return entry;

@@ -70,12 +70,15 @@ class Call {
 
   template <class T>
   Read<T> read(Bytes key) { return Read<T>(*this, key, find(key)); }
+  // For what changes only what lies beside the content (see Change::aside): counts neither hit nor miss.
+  template <class T>
+  Read<T> read_to_write(Bytes key) { return Read<T>(*this, key, find_for_write(key)); }
   template <class T>
   Edit<T> edit(Bytes key, Bytes event, Missing missing = Missing::create) {
     return Edit<T>(*this, key, event, missing);
   }
 
-  // Gives the key this value (see Keyspace::put) and announces `event`.
+  // Gives the key this value, whatever it held (see Keyspace::put), and announces `event`.
   Entry* put(Bytes key, Value value, Bytes event, EventClass kind, int64_t expire_at_ms = kNoExpiry);
   Entry* put_string(Bytes key, Bytes content, Bytes event, int64_t expire_at_ms, bool as_int = true);
   // Removes the key if it is there and announces `event`; false when there was none.

@@ -9,16 +9,17 @@ namespace vitrine {
 
 namespace {
 constexpr uint32_t bit(EventClass kind) { return 1u << static_cast<int>(kind); }
+constexpr uint32_t kOverwrites = bit(EventClass::overwritten) | bit(EventClass::type_changed);
 }  // namespace
 
 void Notifier::follow(uint32_t events) {
   constexpr uint32_t kChannels = kNotifyKeyspace | kNotifyKeyevent;
   events_ = events & kChannels ? events : 0;
-  bool wanted = events_ & ~(kChannels | kNotifyMiss | bit(EventClass::created));
+  bool wanted = events_ & ~(kChannels | kNotifyMiss | bit(EventClass::created) | kOverwrites);
   if (wanted != observing_) wanted ? keyspace_.observe(this) : keyspace_.unobserve(this);
   observing_ = wanted;
   keyspace_.observe_lookups(events_ & bit(EventClass::created) ? this : nullptr,
-                            events_ & kNotifyMiss ? this : nullptr);
+                            events_ & kNotifyMiss ? this : nullptr, events_ & kOverwrites ? this : nullptr);
 }
 
 void Notifier::on_change(const Change& change) {
@@ -28,6 +29,11 @@ void Notifier::on_change(const Change& change) {
 
 void Notifier::on_created(int db, Bytes key) { publish(db, "new", key); }
 void Notifier::on_miss(int db, Bytes key) { publish(db, "keymiss", key); }
+
+void Notifier::on_overwritten(int db, Bytes key, bool type_changed) {
+  if (events_ & bit(EventClass::overwritten)) publish(db, "overwritten", key);
+  if (type_changed && events_ & bit(EventClass::type_changed)) publish(db, "type_changed", key);
+}
 
 void Notifier::publish(int db, Bytes event, Bytes key) {
   if (!pubsub_.anybody_listens()) return;

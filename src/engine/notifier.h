@@ -25,6 +25,7 @@ class Notifier : public KeyObserver {
   void on_swap(int, int) override {}
   void on_created(int db, Bytes key) override;
   void on_miss(int db, Bytes key) override;
+  void on_overwritten(int db, Bytes key, bool type_changed) override;
 
  private:
   void publish(int db, Bytes event, Bytes key);

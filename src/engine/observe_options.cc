@@ -19,6 +19,7 @@ constexpr Letter kLetters[] = {
     {'s', bit(EventClass::set)},     {'h', bit(EventClass::hash)},    {'z', bit(EventClass::zset)},
     {'x', bit(EventClass::expired)}, {'e', bit(EventClass::evicted)}, {'t', bit(EventClass::stream)},
     {'d', bit(EventClass::module)},  {'a', bit(EventClass::array)},   {'n', bit(EventClass::created)},
+    {'o', bit(EventClass::overwritten)}, {'c', bit(EventClass::type_changed)},
     {'K', kNotifyKeyspace},          {'E', kNotifyKeyevent},          {'m', kNotifyMiss},
 };
 constexpr size_t kInAll = 11;

@@ -59,13 +59,14 @@ void restore(Call& c, const PersistOptions& persist) {
   if (!body) return c.reply.error("ERR DUMP payload version or checksum are wrong");
   Value value = read_payload(*body, c.keyspace.context());
   if (!value) return c.reply.error("ERR Bad data format");
-  bool was_there = c.remove(key);
   int64_t at_ms = *ttl == 0 ? kNoExpiry : options.absolute ? *ttl : c.now_ms + *ttl;
   if (at_ms != kNoExpiry && c.keyspace.past(at_ms)) {
-    if (was_there) c.effects.replace({"DEL", key});
+    if (c.remove(key)) c.effects.replace({"DEL", key});
     return c.reply.ok();
   }
   Type type = value->type;
+  c.keyspace.tell_overwritten(c.db, key, c.hash_of(key), type);
+  if (Entry* old = c.peek(key)) c.keyspace.remove(c.db, old, c.hash_of(key));
   Entry* entry = c.keyspace.put(c.db, key, c.hash_of(key), std::move(value), at_ms);
   bool lfu = c.keyspace.options().lfu;
   if (lfu && options.frequency >= 0)

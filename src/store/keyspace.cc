@@ -53,6 +53,11 @@ void Keyspace::miss(int db, Bytes key) {
   if (miss_observer_) miss_observer_->on_miss(db, key);
 }
 
+void Keyspace::find_overwritten(int db, Bytes key, uint64_t hash, Type type) {
+  Entry* old = find(db, key, hash, Touch::peek);
+  if (old) tell_overwritten(db, key, old->type(), type);
+}
+
 // Puts a new entry in the place of `old` (null: the key is new) and settles the access bits.
 Entry* Keyspace::place(int db, Entry* old, Entry* fresh, uint64_t hash) {
   if (!old) {
@@ -82,6 +87,7 @@ Entry* Keyspace::put(int db, Bytes key, uint64_t hash, Value value, int64_t expi
   if (expire_at_ms == kKeepTtl) expire_at_ms = old && !old->expired(due_ms_) ? old->expire_at_ms() : kNoExpiry;
   if (expire_at_ms != kNoExpiry && past(expire_at_ms)) {
     if (old) remove(db, old, hash);
+    else if (created_observer_) created_observer_->on_created(db, key);    // and is gone at once
     return nullptr;
   }
   Object object = value.release();
@@ -95,6 +101,7 @@ Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int
   if (expire_at_ms == kKeepTtl) expire_at_ms = old && !old->expired(due_ms_) ? old->expire_at_ms() : kNoExpiry;
   if (expire_at_ms != kNoExpiry && past(expire_at_ms)) {
     if (old) remove(db, old, hash);
+    else if (created_observer_) created_observer_->on_created(db, key);    // and is gone at once
     return nullptr;
   }
   std::optional<int64_t> number;

@@ -24,7 +24,8 @@ class Database;
 
 // The classes of keyspace notifications (`notify-keyspace-events`).
 enum class EventClass : uint8_t {
-  generic, string, list, set, hash, zset, expired, evicted, stream, created, module, array
+  generic, string, list, set, hash, zset, expired, evicted, stream, created, module, array,
+  overwritten, type_changed
 };
 
 // What has just happened to a key. Views are valid during the call only.
@@ -46,9 +47,11 @@ class KeyObserver {
   virtual void on_flush(int db) = 0;                 // every key of `db` is about to go
   virtual void on_swap(int a, int b) = 0;            // SWAPDB has exchanged the two
   virtual void on_flushed(int /*db*/) {}             // once for each flush, -1 for all
-  // observe_lookups() only: a key that was not there has a value; a key was read that is not there.
+  // observe_lookups() only: a key that was not there has a value; a key was read that is not there; a value was
+  // replaced as a whole.
   virtual void on_created(int /*db*/, Bytes /*key*/) {}
   virtual void on_miss(int /*db*/, Bytes /*key*/) {}
+  virtual void on_overwritten(int /*db*/, Bytes /*key*/, bool /*type_changed*/) {}
 };
 
 class Keyspace {
@@ -134,9 +137,17 @@ class Keyspace {
   }
   void observe(KeyObserver* observer);
   void unobserve(KeyObserver* observer);
-  // Who is told of created keys, and who of misses; null: nobody.
-  void observe_lookups(KeyObserver* created, KeyObserver* missed) {
-    created_observer_ = created, miss_observer_ = missed;
+  // Who is told of created keys, who of misses, and who of values replaced; null: nobody.
+  void observe_lookups(KeyObserver* created, KeyObserver* missed, KeyObserver* overwritten) {
+    created_observer_ = created, miss_observer_ = missed, overwrite_observer_ = overwritten;
+  }
+  // Says that the value of a key, if there is one, is about to be replaced by one of `type`.
+  void tell_overwritten(int db, Bytes key, uint64_t hash, Type type) {
+    if (__builtin_expect(overwrite_observer_ != nullptr, 0)) find_overwritten(db, key, hash, type);
+  }
+  // The same, when it has been found already.
+  void tell_overwritten(int db, Bytes key, Type before, Type type) {
+    if (overwrite_observer_) overwrite_observer_->on_overwritten(db, key, before != type);
   }
 
   // Removes every key of the database (-1: of all); returns how many there were.
@@ -173,6 +184,7 @@ class Keyspace {
 
  private:
   void miss(int db, Bytes key);
+  void find_overwritten(int db, Bytes key, uint64_t hash, Type type);
   size_t expire_some_of(Database& database, size_t steps);
   size_t expire_fields_of(Database& database, size_t steps);
   void free_in_background(size_t bytes, std::function<void()> work);
@@ -188,6 +200,7 @@ class Keyspace {
   std::vector<KeyObserver*> observers_;
   KeyObserver* created_observer_ = nullptr;
   KeyObserver* miss_observer_ = nullptr;
+  KeyObserver* overwrite_observer_ = nullptr;
   Background background_;
   // Shared with the work under way, which may outlive the keyspace.
   std::shared_ptr<std::atomic<size_t>> freeing_bytes_ = std::make_shared<std::atomic<size_t>>(0);

@@ -51,10 +51,10 @@ fi
 [ $peer = oracle ] || part facts $pytest tests/facts_test.py
 part redis-py $pytest tests/clients/redis_py_test.py
 if command -v npm >/dev/null; then
-  [ -d tests/clients/node/node_modules ] || (cd tests/clients/node && npm ci --no-audit --no-fund --silent)
-  part ioredis sh -c 'cd tests/clients/node && node --test --test-reporter=dot'
+  [ -d tests/clients/node/node_modules/redis ] || (cd tests/clients/node && npm ci --no-audit --no-fund --silent)
+  part node sh -c 'cd tests/clients/node && node --test --test-reporter=dot'
 else
-  skip ioredis "npm is not installed"
+  skip node "npm is not installed"
 fi
 [ $peer = oracle ] || part console $pytest tests/console_test.py
 [ $peer = oracle ] || part memory $pytest tests/memory_test.py $slow

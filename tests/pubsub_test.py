@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from harness import peer
+from harness import eventually, peer
 
 PEER = os.environ.get('VITRINE_PEER', 'vitrine')
 
@@ -90,4 +90,64 @@ def test_values_that_are_replaced(server):
                                 (('RENAME', 'unused', 'fresh'), ['new', 'rename_from', 'rename_to', 'overwritten'])):
             c.ok(*command)
             assert [e for e, _ in events_of(listener)] == events, command
+        c.ok('CONFIG', 'SET', 'notify-keyspace-events', '')
+
+
+@pytest.mark.skipif(PEER == 'oracle', reason='7.0 has neither these channels nor fields that expire')
+def test_which_fields_of_hashes_change(server):
+    def heard():
+        listener.send('PING', 'mark')
+        got = []
+        while (message := listener.reply())[0] == b'pmessage':
+            got.append((message[2].decode(), message[3].decode()))
+        return got
+    with server.client() as c, server.client() as listener:
+        c.ok('FLUSHALL')
+        listener.ok('PSUBSCRIBE', '__*@0__:*')
+        c.ok('CONFIG', 'SET', 'notify-keyspace-events', 'T')
+        moment = 4102444800
+        for command, events in (
+                ('HSET h f 1 g 2', ['hset|1:f,1:g']), ('HMSET h f 1', ['hset|1:f']), ('HSETNX h f 1', []),
+                ('HSETNX h x 1', ['hset|1:x']), ('HDEL h x nosuch', ['hdel|1:x']), ('HDEL h nosuch', []),
+                ('HINCRBY h longer 1', ['hincrby|6:longer']), ('HINCRBYFLOAT h f 0.5', ['hincrbyfloat|1:f']),
+                ('HINCRBY h f 1', []), ('HEXPIRE h 1000 FIELDS 2 f nosuch', ['hexpire|1:f']),
+                ('HEXPIRE h 1 NX FIELDS 1 f', []), (f'HEXPIREAT h {moment} FIELDS 2 f g', ['hexpire|1:f,1:g']),
+                ('HPERSIST h FIELDS 3 f nosuch longer', ['hpersist|1:f']), ('HPEXPIREAT h 1 FIELDS 1 g', ['hdel|1:g']),
+                ('HGETEX h EX 100 FIELDS 2 f longer', ['hexpire|1:f,6:longer']), ('HGETEX h FIELDS 1 f', []),
+                ('HGETEX h PERSIST FIELDS 1 f', ['hpersist|1:f']), ('HGETEX h PXAT 1 FIELDS 1 f', ['hdel|1:f']),
+                ('HGETDEL h FIELDS 2 f longer', ['hdel|6:longer']), ('HSETEX h FIELDS 2 a 1 b 2', ['hset|1:a,1:b']),
+                ('HSETEX h FXX FIELDS 1 nosuch 1', []), ('HSETEX h EX 9 FIELDS 1 a 1', ['hset|1:a', 'hexpire|1:a']),
+                ('HSETEX h PXAT 1 FIELDS 2 a 1 b 1', ['hdel|1:a,1:b']), ('EXISTS h', []),
+                ('HSET h f 1', ['hset|1:f']), ('HGETALL h', []), ('SET s v', []), ('DEL h', [])):
+            c.call(*command.split())
+            assert heard() == [('__subkeyevent@0__:' + event, f'1:h|{rest}') for event, _, rest in
+                               (e.partition('|') for e in events)], command
+        c.ok('CONFIG', 'SET', 'notify-keyspace-events', 'KEASTIV')
+        assert c.ok('CONFIG', 'GET', 'notify-keyspace-events')[1] == b'AKESTIV'
+        c.ok('HSET', 'a|b', 'f,1', '1', 'g', '2')
+        assert heard() == [
+            ('__keyspace@0__:a|b', 'hset'), ('__keyevent@0__:hset', 'a|b'), ('__subkeyspace@0__:a|b', 'hset|3:f,1,1:g'),
+            ('__subkeyevent@0__:hset', '3:a|b|3:f,1,1:g'), ('__subkeyspaceitem@0__:a|b\nf,1', 'hset'),
+            ('__subkeyspaceitem@0__:a|b\ng', 'hset'), ('__subkeyspaceevent@0__:hset|a|b', '3:f,1,1:g')]
+        c.ok('CONFIG', 'SET', 'notify-keyspace-events', 'hIV')
+        c.ok('HSET', 'a\nb', 'f', '1')
+        assert heard() == [('__subkeyspaceevent@0__:hset|a\nb', '1:f')]
+        c.ok('CONFIG', 'SET', 'notify-keyspace-events', 'Eg$STIV')      # classes, but not that of hashes
+        c.ok('HSET', 'a', 'f', '1')
+        assert heard() == []
+        # Fields whose time has come, of a small hash and of a large one: all at once.
+        for fields in (['f%d' % i for i in range(3)], ['f%d' % i for i in range(1000)]):
+            c.ok('CONFIG', 'SET', 'notify-keyspace-events', 'T')
+            c.ok('HSET', 'h', 'stays', '1', *(x for f in fields for x in (f, '1')))
+            c.ok('HPEXPIRE', 'h', '20', 'FIELDS', len(fields), *fields)
+            heard()
+            gone = []
+
+            def all_gone():
+                for channel, message in heard():
+                    assert channel == '__subkeyevent@0__:hexpired' and message.startswith('1:h|')
+                    gone.extend(x.partition(':')[2] for x in message[4:].split(','))
+                return len(gone) >= len(fields)
+            eventually(all_gone)
+            assert sorted(gone) == sorted(fields) and c.ok('HKEYS', 'h') == [b'stays']
         c.ok('CONFIG', 'SET', 'notify-keyspace-events', '')

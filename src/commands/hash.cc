@@ -17,6 +17,12 @@ bool pairs_complete(Call& c) {
   return false;
 }
 
+void tell_one(Call& c, Edit<Hash>& hash, Bytes field, Bytes event) {
+  ChangedFields changed(c, c.args[1]);
+  changed.add(field);
+  changed.tell(hash, event);
+}
+
 // -1 when the reply is already an error.
 int64_t set_pairs(Call& c) {
   if (!pairs_complete(c)) return -1;
@@ -25,7 +31,12 @@ int64_t set_pairs(Call& c) {
   if (!hash) return -1;
   if (pairs.size() > 2) hash->reserve(pairs);
   int64_t created = 0;
-  for (size_t i = 0; i < pairs.size(); i += 2) created += hash->set(pairs[i], pairs[i + 1]);
+  ChangedFields changed(c, c.args[1]);
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    created += hash->set(pairs[i], pairs[i + 1]);
+    changed.add(pairs[i]);
+  }
+  changed.tell(hash, "hset");
   return created;
 }
 void hset(Call& c) {
@@ -40,7 +51,10 @@ void hsetnx(Call& c) {
   auto hash = c.edit<Hash>(c.args[1], "hset");
   if (!hash) return;
   bool absent = !hash->contains(c.args[2]);
-  if (absent) hash->set(c.args[2], c.args[3]);
+  if (absent) {
+    hash->set(c.args[2], c.args[3]);
+    tell_one(c, hash, c.args[2], "hset");
+  }
   c.reply.integer(absent);
 }
 
@@ -48,7 +62,13 @@ void hdel(Call& c) {
   auto hash = c.edit<Hash>(c.args[1], "hdel", Missing::skip);
   if (!hash) return hash.missing() ? c.reply.integer(0) : void();
   int64_t erased = 0;
-  for (Bytes field : c.args.argv().subspan(2)) erased += hash->erase(field);
+  ChangedFields changed(c, c.args[1]);
+  for (Bytes field : c.args.argv().subspan(2)) {
+    if (!hash->erase(field)) continue;
+    erased++;
+    changed.add(field);
+  }
+  changed.tell(hash, "hdel");
   c.reply.integer(erased);
 }
 
@@ -68,6 +88,7 @@ void hincrby(Call& c) {
   if (__builtin_add_overflow(sum, delta, &sum)) return c.reply.error("ERR increment or decrement would overflow");
   char text[kInt64Chars];
   hash->set(field, {text, format_int64(text, sum)}, true);
+  tell_one(c, hash, field, "hincrby");
   c.reply.integer(sum);
 }
 
@@ -91,6 +112,7 @@ void hincrbyfloat(Call& c) {
   hash->set(field, text, true);
   if (hash->expiry(field) == kNoExpiry) c.effects.replace({"HSET", key, field, text});
   else c.effects.replace({"HSETEX", key, "KEEPTTL", "FIELDS", "1", field, text});
+  tell_one(c, hash, field, "hincrbyfloat");
   c.reply.bulk(text);
 }
 

@@ -29,15 +29,22 @@ void reply_for_all(Call& c, Fields fields, int64_t code) {
   for (size_t i = 0; i < fields.size(); i++) c.reply.integer(code);
 }
 
-// What replays a change of some fields: NAME key [moment] FIELDS n field ..., or HDEL key field ...
+// The fields that a command changes; what replays it: NAME key [moment] FIELDS n field ..., or HDEL key field ...
 class FieldEffect {
  public:
   FieldEffect(Call& c, Bytes key) : c_(c), key_(key) {}
   void add(Bytes field) {
-    if (c_.effects.wanted()) fields_.push_back(field);
+    if (c_.effects.wanted() || c_.keyspace.fields_observed()) fields_.push_back(field);
   }
+  // Closes the edit first, which announces its own event.
+  void tell(Edit<Hash>& edit, Bytes event) {
+    if (__builtin_expect(!c_.keyspace.fields_observed(), 1)) return;
+    edit.close();
+    tell(event);
+  }
+  void tell(Bytes event) { c_.keyspace.tell_fields(c_.db, key_, event, fields_); }
   void replay_as(Bytes name, int64_t at_ms = kNoExpiry) {
-    if (fields_.empty()) return;
+    if (fields_.empty() || !c_.effects.wanted()) return;
     std::string moment = std::to_string(at_ms), count = std::to_string(fields_.size());
     std::vector<Bytes> argv = {name, key_};
     if (at_ms != kNoExpiry) argv.push_back(moment);
@@ -117,6 +124,7 @@ void expire_fields(Call& c, bool seconds, bool absolute) {
     c.reply.integer(past ? 2 : 1);
   }
   past ? effect.replay_as("HDEL") : effect.replay_as("HPEXPIREAT", at_ms);
+  effect.tell(hash, past ? "hdel" : "hexpire");
 }
 void hexpire(Call& c) { expire_fields(c, true, false); }
 void hpexpire(Call& c) { expire_fields(c, false, false); }
@@ -149,12 +157,14 @@ void hpersist(Call& c) {
   Fields fields;
   if (!take_fields(c, fields)) return;
   if (hash.missing()) return reply_for_all(c, fields, -2);
+  ChangedFields changed(c, c.args[1]);
   c.reply.array(static_cast<int64_t>(fields.size()));
   for (Bytes field : fields) {
     int64_t current = hash->expiry(field);
-    if (current >= 0) hash->set_expiry(field, kNoExpiry);
+    if (current >= 0) hash->set_expiry(field, kNoExpiry), changed.add(field);
     c.reply.integer(current >= 0 ? 1 : current);
   }
+  changed.tell(hash, "hpersist");
 }
 
 // ---- HGETDEL ----
@@ -174,6 +184,7 @@ void hgetdel(Call& c) {
     effect.add(field);
   }
   effect.replay_as("HDEL");
+  effect.tell(hash, "hdel");
 }
 
 // ---- HGETEX and HSETEX ----
@@ -272,6 +283,7 @@ void hgetex(Call& c) {
   if (past) effect.replay_as("HDEL");
   else if (ex.has_moment) effect.replay_as("HPEXPIREAT", ex.at_ms);
   else effect.replay_as("HPERSIST");
+  effect.tell(hash, past ? "hdel" : ex.has_moment ? "hexpire" : "hpersist");
 }
 
 bool condition_holds(Edit<Hash>& hash, const ExArgs& ex) {
@@ -294,25 +306,29 @@ void hsetex(Call& c) {
   Bytes key = c.args.bytes();
   ExArgs ex;
   if (!read_ex_args(c, ex, 2)) return;
-  bool past = ex.past(c), changed = false, kept;
+  bool past = ex.past(c), kept;
+  FieldEffect effect(c, key);
   {
     auto hash = c.edit<Hash>(key, past ? "hdel" : "hset");
     if (!hash) return;
     if (!condition_holds(hash, ex)) return c.reply.integer(0);
-    FieldEffect effect(c, key);
     for (size_t i = 0; i < ex.fields.size(); i += 2) {
       if (past) {
         if (hash->erase(ex.fields[i])) effect.add(ex.fields[i]);
         continue;
       }
-      changed = true;
+      effect.add(ex.fields[i]);
       hash->set(ex.fields[i], ex.fields[i + 1], ex.keep);
       if (ex.has_moment) hash->set_expiry(ex.fields[i], ex.at_ms);
     }
     past ? effect.replay_as("HDEL") : replay_hsetex(c, key, ex);
     kept = hash.close();
+    effect.tell(hash, past ? "hdel" : "hset");
   }
-  if (changed && kept && ex.has_moment) c.announce(key, "hexpire", EventClass::hash, Type::hash);
+  if (!past && kept && ex.has_moment) {
+    c.announce(key, "hexpire", EventClass::hash, Type::hash);
+    effect.tell("hexpire");
+  }
   c.reply.integer(1);
 }
 

@@ -1,9 +1,8 @@
 // HIMPORT: hashes that share the names of their fields. A session names a set of fields once (PREPARE) and then gives
 // the values alone (SET).
 #include "commands/families.h"
-#include "engine/call.h"
+#include "commands/hash_replies.h"
 #include "engine/command.h"
-#include "store/hash.h"
 
 namespace vitrine {
 
@@ -53,6 +52,9 @@ void himport_set(Call& c) {
   Entry* entry = c.find_for_write(key);
   if (entry && entry->type() != Type::hash) return c.wrong_type();
   c.put(key, Value(Hash::make_shared(*set, values, c.keyspace.context())), "hset", EventClass::hash);
+  ChangedFields changed(c, key);
+  for (size_t i = 0; i < set->count(); i++) changed.add(set->name(i));
+  changed.tell("hset");
   replay(c, key, *set, values);
   c.reply.ok();
 }

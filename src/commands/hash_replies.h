@@ -1,5 +1,7 @@
-// A field or value of a hash as a reply.
+// A field or value of a hash as a reply; and what is told of fields that change.
 #pragma once
+
+#include <vector>
 
 #include "engine/edit.h"
 #include "store/hash.h"
@@ -12,5 +14,27 @@ inline void reply_value(Call& c, const PackedValue& value) {
 inline void reply_value(Call& c, const std::optional<PackedValue>& value) {
   value ? reply_value(c, *value) : c.reply.null();
 }
+
+// The fields that one event of a command is about, for those who want to know (Keyspace::observe_fields).
+class ChangedFields {
+ public:
+  ChangedFields(Call& c, Bytes key) : c_(c), key_(key), wanted_(c.keyspace.fields_observed()) {}
+  void add(Bytes field) {
+    if (__builtin_expect(wanted_, 0)) fields_.push_back(field);
+  }
+  // Closes the edit first, which announces its own event.
+  void tell(Edit<Hash>& edit, Bytes event) {
+    if (__builtin_expect(!wanted_, 1)) return;
+    edit.close();
+    tell(event);
+  }
+  void tell(Bytes event) { c_.keyspace.tell_fields(c_.db, key_, event, fields_); }
+
+ private:
+  Call& c_;
+  Bytes key_;
+  const bool wanted_;
+  std::vector<Bytes> fields_;
+};
 
 }  // namespace vitrine

@@ -21,6 +21,8 @@ constexpr Letter kLetters[] = {
     {'d', bit(EventClass::module)},  {'a', bit(EventClass::array)},   {'n', bit(EventClass::created)},
     {'o', bit(EventClass::overwritten)}, {'c', bit(EventClass::type_changed)},
     {'K', kNotifyKeyspace},          {'E', kNotifyKeyevent},          {'m', kNotifyMiss},
+    {'S', kNotifySubkeyspace},       {'T', kNotifySubkeyevent},       {'I', kNotifySubkeyspaceitem},
+    {'V', kNotifySubkeyspaceevent},
 };
 constexpr size_t kInAll = 11;
 

@@ -342,11 +342,13 @@ TEST_F(SettingsTableTest, SpecialForms) {
   EXPECT_EQ(get("save"), "10 1 20 2");
   EXPECT_EQ(set("save", ""), "");
   EXPECT_EQ(get("save"), "");
-  EXPECT_EQ(set("notify-keyspace-events", "qq"), "Invalid event class character. Use 'Ag$lshzxeKEtmdnoc'.");
+  EXPECT_EQ(set("notify-keyspace-events", "qq"), "Invalid event class character. Use 'Ag$lshzxeKEtmdnocSTIV'.");
   EXPECT_EQ(set("notify-keyspace-events", "KEA"), "");
   EXPECT_EQ(get("notify-keyspace-events"), "AKE");
   EXPECT_EQ(set("notify-keyspace-events", "KEAoc"), "");
   EXPECT_EQ(get("notify-keyspace-events"), "AocKE");
+  EXPECT_EQ(set("notify-keyspace-events", "VhTIS"), "");
+  EXPECT_EQ(get("notify-keyspace-events"), "hSTIV");
   EXPECT_EQ(set("notify-keyspace-events", "Knm"), "");
   EXPECT_EQ(get("notify-keyspace-events"), "nKm");
   EXPECT_EQ(set("oom-score-adj-values", "1 2"), "wrong number of arguments");

@@ -400,30 +400,35 @@ struct HashOps {
     return earliest;
   }
 
-  static size_t remove_expired(Object& o, const TypeContext& context, size_t steps) {
+  using Names = std::vector<std::string>;
+
+  static size_t remove_expired(Object& o, const TypeContext& context, size_t steps, Names* names) {
     if (o.encoding == Hash::kPacked || o.encoding == Hash::kShared) return 0;
     int64_t claimed = o.encoding == Hash::kTable ? o.as<FieldTable>()->claimed_ms
                                                  : o.as<Hash::ExpiringBlock>()->claimed_ms;
     // A hint before its time is stale and the right one is yet to come; but hints very far ahead are given early.
     if (claimed > context.now_ms + kFarMs) return o.rescheduled = true, 0;
     if (claimed > context.now_ms) return 0;
-    size_t removed = o.encoding == Hash::kTable ? remove_from_table(o.as<FieldTable>(), context.now_ms, steps)
-                                                : remove_from_block(o.as<Hash::ExpiringBlock>(), context.now_ms);
+    size_t removed = o.encoding == Hash::kTable
+                         ? remove_from_table(o.as<FieldTable>(), context.now_ms, steps, names)
+                         : remove_from_block(o.as<Hash::ExpiringBlock>(), context.now_ms, names);
     o.changed |= removed > 0;
     o.rescheduled = true;
     return removed;
   }
 
-  static size_t remove_from_table(FieldTable* fields, int64_t now_ms, size_t steps) {
+  static size_t remove_from_table(FieldTable* fields, int64_t now_ms, size_t steps, Names* names) {
     size_t removed = 0;
     while (removed < steps && fields->expiring() > 0 && fields->earliest() <= now_ms) {
-      fields->erase(fields->first_due());
+      Field* due = fields->first_due();
+      if (names) names->emplace_back(due->name());
+      fields->erase(due);
       removed++;
     }
     return removed;
   }
 
-  static size_t remove_from_block(Hash::ExpiringBlock* expiring, int64_t now_ms) {
+  static size_t remove_from_block(Hash::ExpiringBlock* expiring, int64_t now_ms, Names* names) {
     size_t removed = 0;
     Packed block(expiring->block);
     for (auto at = block.begin(); at != block.end();) {
@@ -433,6 +438,8 @@ struct HashOps {
         at = moment_at.next();
         continue;
       }
+      char scratch[24];
+      if (names) names->emplace_back((*at).bytes(scratch));
       at = block.erase(at, 3);
       removed++;
     }

@@ -121,10 +121,10 @@ class Twin {
   void reclaim(size_t steps) {
     int64_t claimed = claimed_;
     if (claimed == kNoExpiry || claimed > now_ms_) {
-      ASSERT_EQ(kHashOps.remove_expired(object_, context(), steps), 0u);
+      ASSERT_EQ(kHashOps.remove_expired(object_, context(), steps, nullptr), 0u);
       return;
     }
-    size_t removed = kHashOps.remove_expired(object_, context(), steps);
+    size_t removed = kHashOps.remove_expired(object_, context(), steps, nullptr);
     size_t due = 0;
     for (auto it = model_.begin(); it != model_.end();) {
       if (live(it->first)) {
@@ -442,12 +442,12 @@ TEST_F(HashExpiry, FarMomentsAreNotForgotten) {
   hash.set_expiry("f", kMoment);
   EXPECT_EQ(kHashOps.earliest_expiry(*value), kMoment);
   value->rescheduled = false;
-  EXPECT_EQ(kHashOps.remove_expired(*value, {198 * kDay, &limits}, 9), 0u);
+  EXPECT_EQ(kHashOps.remove_expired(*value, {198 * kDay, &limits}, 9, nullptr), 0u);
   EXPECT_TRUE(value->rescheduled);
   value->rescheduled = false;
-  EXPECT_EQ(kHashOps.remove_expired(*value, {364 * kDay, &limits}, 9), 0u);
+  EXPECT_EQ(kHashOps.remove_expired(*value, {364 * kDay, &limits}, 9, nullptr), 0u);
   EXPECT_FALSE(value->rescheduled);
-  EXPECT_EQ(kHashOps.remove_expired(*value, {kMoment, &limits}, 9), 1u);
+  EXPECT_EQ(kHashOps.remove_expired(*value, {kMoment, &limits}, 9, nullptr), 1u);
 }
 
 TEST_F(HashExpiry, FollowsAMovedValue) {

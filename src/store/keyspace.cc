@@ -282,11 +282,15 @@ size_t Keyspace::expire_fields_of(Database& each, size_t steps) {
   uint64_t hash;
   while (Entry* due = each.next_field_due(now_ms_, steps, hash)) {
     Object object = due->object();
-    size_t removed = type_ops(object.type).remove_expired(object, context(), steps / kRemovalCost + 1);
+    std::vector<std::string> names;
+    std::string key(fields_observer_ ? due->key() : Bytes());
+    size_t removed = type_ops(object.type).remove_expired(object, context(), steps / kRemovalCost + 1,
+                                                          fields_observer_ ? &names : nullptr);
     steps -= std::min(steps, removed * kRemovalCost + 1);
     stats_.expired_fields += removed;
     if (removed) write_back(each.id(), due, hash, object, "hexpired", EventClass::hash);
     else if (object.rescheduled) schedule_elements(each.id(), due, hash, object);
+    if (!names.empty()) tell_fields(each.id(), key, "hexpired", std::vector<Bytes>(names.begin(), names.end()));
   }
   return steps;
 }

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "store/access.h"
@@ -52,6 +53,8 @@ class KeyObserver {
   virtual void on_created(int /*db*/, Bytes /*key*/) {}
   virtual void on_miss(int /*db*/, Bytes /*key*/) {}
   virtual void on_overwritten(int /*db*/, Bytes /*key*/, bool /*type_changed*/) {}
+  // observe_fields() only: `event` has happened to these fields of a hash.
+  virtual void on_fields(int /*db*/, Bytes /*key*/, Bytes /*event*/, std::span<const Bytes> /*fields*/) {}
 };
 
 class Keyspace {
@@ -150,6 +153,13 @@ class Keyspace {
     if (overwrite_observer_) overwrite_observer_->on_overwritten(db, key, before != type);
   }
 
+  // Who is told which fields of hashes change; null: nobody. The change itself is announced before.
+  void observe_fields(KeyObserver* observer) { fields_observer_ = observer; }
+  bool fields_observed() const { return fields_observer_; }
+  void tell_fields(int db, Bytes key, Bytes event, std::span<const Bytes> fields) {
+    if (fields_observer_ && !fields.empty()) fields_observer_->on_fields(db, key, event, fields);
+  }
+
   // Removes every key of the database (-1: of all); returns how many there were.
   size_t flush(int db, bool background);
   void swap(int a, int b);
@@ -201,6 +211,7 @@ class Keyspace {
   KeyObserver* created_observer_ = nullptr;
   KeyObserver* miss_observer_ = nullptr;
   KeyObserver* overwrite_observer_ = nullptr;
+  KeyObserver* fields_observer_ = nullptr;
   Background background_;
   // Shared with the work under way, which may outlive the keyspace.
   std::shared_ptr<std::atomic<size_t>> freeing_bytes_ = std::make_shared<std::atomic<size_t>>(0);

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -68,9 +70,10 @@ struct TypeOps {
   void (*rewrite)(const Object&, CommandMaker&) = nullptr;
   // Only for types whose elements expire (else null): the earliest expiry (-1: none), of which the caller tells the
   // database's index; and the removal of elements that are due, at most `steps` of them, which sets `changed`, and
-  // `rescheduled` when the index must be told again.
+  // `rescheduled` when the index must be told again. The names of what was removed are added to `names` unless it is
+  // null.
   int64_t (*earliest_expiry)(const Object&) = nullptr;
-  size_t (*remove_expired)(Object&, const TypeContext&, size_t steps) = nullptr;
+  size_t (*remove_expired)(Object&, const TypeContext&, size_t steps, std::vector<std::string>* names) = nullptr;
 };
 
 const TypeOps& type_ops(Type type);

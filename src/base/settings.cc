@@ -212,7 +212,8 @@ std::string Settings::set(std::span<const Change> changes, bool local_client) {
     if (Refusal refusal = rows[i]->assign(words); !refusal.empty()) return undo(i, refusal);
   }
   for (size_t i = 0; i < rows.size(); i++) {
-    if (!rows[i]->apply_ || rows[i]->format() == formatted_before[i]) continue;
+    bool changed = rows[i]->flags_ & Setting::kReapplied || rows[i]->format() != formatted_before[i];
+    if (!rows[i]->apply_ || !changed) continue;
     if (std::find_if(applied.begin(), applied.end(), [&](size_t a) { return rows[a] == rows[i]; }) != applied.end())
       continue;
     applied.push_back(i);

@@ -10,8 +10,8 @@
 //
 // A Refusal is the text of why not; empty means accepted. `validate` runs after the value has been stored, when a
 // file is loaded as well as on CONFIG SET, and may also clamp it; `apply` runs after all values of one CONFIG SET
-// have been stored and validated, only for those that changed, never while a file is loaded. Whatever refuses, every
-// value of that CONFIG SET goes back to what it was, and hooks that had already run run again.
+// have been stored and validated, only for those that changed or are reapplied(), never while a file is loaded.
+// Whatever refuses, every value of that CONFIG SET goes back to what it was, and hooks that had already run run again.
 //
 // Options must outlive the registry. Not thread-safe: only the executor calls it.
 #pragma once
@@ -81,6 +81,7 @@ class Setting {
   Setting& sensitive() { return flag(kSensitive); }  // a secret: masked wherever commands are recorded
   Setting& multi() { return flag(kMulti); }          // takes several words
   Setting& not_acting() { return flag(kNotActing); } // accepted and shown; its room is not built yet
+  Setting& reapplied() { return flag(kReapplied); }  // applied when it stays the same, too: the file that it names
   Setting& not_rewritten() { return flag(kNotRewritten); }
   Setting& validate(std::function<Refusal()> hook);
   Setting& apply(std::function<Refusal()> hook);
@@ -106,7 +107,8 @@ class Setting {
     kSensitive = 8,
     kMulti = 16,
     kNotActing = 32,
-    kNotRewritten = 64
+    kNotRewritten = 64,
+    kReapplied = 128
   };
   Setting& flag(Flag f) {
     flags_ |= f;

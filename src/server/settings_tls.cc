@@ -29,12 +29,12 @@ void register_tls_settings(Settings& settings, TlsOptions& o) {
   settings.integer("max-new-tls-connections-per-cycle", &o.new_connections_per_turn, 1, 1000);
   settings.boolean("tls-prefer-server-ciphers", &o.prefer_server_ciphers);
   settings.boolean("tls-session-caching", &o.session_caching);
-  settings.text("tls-cert-file", &o.cert_file);
-  settings.text("tls-key-file", &o.key_file);
+  settings.text("tls-cert-file", &o.cert_file).reapplied();
+  settings.text("tls-key-file", &o.key_file).reapplied();
   settings.text("tls-key-file-pass", &o.key_file_pass).sensitive();
-  settings.text("tls-dh-params-file", &o.dh_params_file);
-  settings.text("tls-ca-cert-file", &o.ca_cert_file);
-  settings.text("tls-ca-cert-dir", &o.ca_cert_dir);
+  settings.text("tls-dh-params-file", &o.dh_params_file).reapplied();
+  settings.text("tls-ca-cert-file", &o.ca_cert_file).reapplied();
+  settings.text("tls-ca-cert-dir", &o.ca_cert_dir).reapplied();
   settings.text("tls-protocols", &o.protocols);
   settings.text("tls-ciphers", &o.ciphers);
   settings.text("tls-ciphersuites", &o.ciphersuites);

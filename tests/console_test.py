@@ -125,3 +125,34 @@ def test_sampled_hot_keys_are_a_part(server):
         whole = got['net-bytes-all-commands-all-slots']
         assert got['by-net-bytes'][0] == b'k' and whole / 20 < got['by-net-bytes'][1] < whole / 5
         c.ok('HOTKEYS', 'RESET')
+
+
+def test_the_size_of_a_request_is_what_was_sent(server):
+    def logged():
+        return [(entry[2], entry[3][0]) for entry in c.ok('COMMANDLOG', 'GET', '-1', 'large-request')]
+
+    def request(*words):
+        return harness.encode([harness.to_bytes(w) for w in words])
+    with server.client() as c, server.client() as other:
+        c.ok('CONFIG', 'SET', 'commandlog-request-larger-than', '1000')
+        try:
+            set_it = request('SET', 'k', 'x' * 1000)
+            fits = request('SET', 'k', 'x' * (1000 - len(request('SET', 'k', 'x' * 900)) + 899))
+            assert len(fits) == 999
+            for prefix, suffix, replies in ((b'', b'', 1), (request('MULTI'), request('EXEC'), 3)):
+                c.ok('COMMANDLOG', 'RESET', 'large-request')
+                c.send_bytes(prefix + fits + set_it + suffix)
+                for _ in range(replies + 1):
+                    c.reply()
+                assert logged() == [(len(set_it), b'SET')]
+            # A command that waited runs with arguments of its own.
+            c.ok('COMMANDLOG', 'RESET', 'large-request')
+            wait = request('BLPOP', 'list' * 300, 'other', '0')
+            other.send_bytes(wait)
+            harness.eventually(lambda: b'cmd=blpop' in c.ok('CLIENT', 'LIST'))
+            c.ok('RPUSH', 'other', 'v')
+            assert other.reply() == [b'other', b'v']
+            assert logged() and set(logged()) == {(len(wait), b'BLPOP')}
+        finally:
+            c.ok('CONFIG', 'SET', 'commandlog-request-larger-than', '1048576')
+            c.ok('COMMANDLOG', 'RESET', 'large-request')

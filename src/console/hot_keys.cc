@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/hash.h"
-#include "base/numbers.h"
 #include "engine/command_table.h"
 #include "io/event_loop.h"
 
@@ -12,14 +11,6 @@ namespace vitrine {
 namespace {
 
 size_t counters_for(size_t keys) { return std::max<size_t>(256, keys * 8); }
-
-// As a client sends it.
-size_t bytes_on_wire(std::span<const Bytes> argv) {
-  auto head = [](size_t n) { return 3 + static_cast<size_t>(decimal_length(static_cast<uint64_t>(n))); };
-  size_t bytes = head(argv.size());
-  for (Bytes arg : argv) bytes += head(arg.size()) + arg.size() + 2;
-  return bytes;
-}
 
 }  // namespace
 
@@ -70,10 +61,10 @@ void HotKeys::tend() {
 }
 
 void HotKeys::on_notable(const Session&, const Command& command, std::span<const Bytes> argv, uint64_t duration_ns,
-                         size_t, size_t reply_bytes) {
+                         size_t request_bytes, size_t reply_bytes) {
   if (!active_ || command.full_name == "exec") return;
   Run& run = *run_;
-  uint64_t bytes = bytes_on_wire(argv) + reply_bytes;
+  uint64_t bytes = request_bytes + reply_bytes;
   run.all_ns += duration_ns;
   run.all_bytes += bytes;
   keys_.clear();

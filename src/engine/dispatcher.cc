@@ -9,6 +9,7 @@
 #include "base/ticks.h"
 #include "engine/acl.h"
 #include "engine/command_table.h"
+#include "wire/request_size.h"
 
 namespace vitrine {
 
@@ -333,6 +334,19 @@ Dispatcher::Replayed Dispatcher::replay(Session& session, const Prepared& p) {
   return session.reply.errors() == errors ? Replayed::done : Replayed::failed;
 }
 
+namespace {
+
+// No less than request_size(): cheap to tell while the arguments lie where they were read, one behind the other; those
+// of a queued or a parked command are copies.
+size_t request_bound(std::span<const Bytes> argv, bool copied) {
+  if (__builtin_expect(copied, 0)) return request_size(argv);
+  constexpr size_t kMostFrame = 16;
+  size_t bytes = static_cast<size_t>(argv.back().data() + argv.back().size() - argv.front().data());
+  return bytes + kMostFrame * (argv.size() + 1);
+}
+
+}  // namespace
+
 void Dispatcher::execute(Session& session, Command* command, std::span<const Bytes> argv, uint64_t hash, Bytes key,
                          bool nested, const Bytes* fed_key) {
   std::span<const Bytes> outer_in_hand = in_hand_;
@@ -373,13 +387,13 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
     command->stats.failed++;
     count_error(session.reply.last_error_code());
   }
-  size_t request = static_cast<size_t>(argv.back().data() + argv.back().size() - argv.front().data());
+  size_t request = request_bound(argv, nested || fed_key);
   size_t written = session.out.pending() - pending;
   if (__builtin_expect(duration >= thresholds.slow_ticks || request >= thresholds.request_bytes ||
                            written >= thresholds.reply_bytes, 0) &&
       !call.slow_path && session.origin != Origin::script)
     for (CallObserver* observer : notable_observers_)
-      observer->on_notable(session, *command, argv, ticks_to_ns(duration), request, written);
+      observer->on_notable(session, *command, argv, ticks_to_ns(duration), request_size(argv), written);
   in_hand_ = outer_in_hand;
   if (outer_in_hand.empty()) session_in_hand_ = nullptr;
 }

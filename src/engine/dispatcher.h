@@ -39,7 +39,7 @@ class CallObserver {
   virtual ~CallObserver() = default;
   // After the command ran (so that EXEC comes after what it ran); not when a parked command runs again.
   virtual void on_call(const Session&, const Command&, std::span<const Bytes>) {}
-  // After a command that crossed one of the thresholds below.
+  // After a command that crossed one of the thresholds below. `request_bytes`: as clients send it.
   virtual void on_notable(const Session&, const Command&, std::span<const Bytes>, uint64_t /*duration_ns*/,
                           size_t /*request_bytes*/, size_t /*reply_bytes*/) {}
 };

@@ -20,7 +20,7 @@ void hide_after(std::vector<Bytes>& argv, size_t from, Bytes word, size_t count)
 void hide_settings(std::vector<Bytes>& argv, const Settings& settings) {
   for (size_t i = 2; i + 1 < argv.size(); i += 2) {
     const Setting* row = settings.find(argv[i]);
-    if (row && row->is_sensitive()) argv[i + 1] = kRedacted;
+    if (!row || row->is_sensitive()) argv[i + 1] = kRedacted;    // unknown: perhaps a misspelled requirepass
   }
 }
 

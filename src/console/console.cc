@@ -116,6 +116,7 @@ void Console::add_commands(CommandRegistry& registry) {
     c.reply.verbatim(parts_->info.render(c.args.rest()));
   });
   registry.add("monitor", [this](Call& c) {
+    if (!c.may_block) return c.reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
     parts_->monitors.attach(c.session);
     c.reply.ok();
   });

@@ -60,7 +60,8 @@ def main():
     print('| user |' + ''.join(f' {pathlib.Path(s).name} |' for s in servers))
     print('|---' * (len(servers) + 1) + '|')
     for name, rules in USERS.items():
-        costs = [(instructions(s, rules, MANY) - instructions(s, rules, FEW)) / (MANY - FEW) / PIPELINE for s in servers]
+        gets = (MANY - FEW) * PIPELINE
+        costs = [(instructions(s, rules, MANY) - instructions(s, rules, FEW)) / gets for s in servers]
         print(f'| {name} |' + ''.join(f' {cost:.1f} |' for cost in costs), flush=True)
 
 

@@ -5,6 +5,7 @@
 #include "engine/acl.h"
 #include "engine/dispatcher.h"
 #include "engine/engine_commands.h"
+#include "engine/testing.h"
 #include "store/database.h"
 
 namespace vitrine {
@@ -15,18 +16,6 @@ struct Recorder : KeyObserver {
   void on_change(const Change& c) override { events.push_back(std::string(c.event) + " " + std::string(c.key)); }
   void on_flush(int db) override { events.push_back("flush " + std::to_string(db)); }
   void on_swap(int a, int b) override { events.push_back("swap " + std::to_string(a) + " " + std::to_string(b)); }
-};
-
-struct Sink : EffectSink {
-  std::vector<std::string> units;
-  void on_unit(std::span<const Effect> effects) override {
-    std::string unit;
-    for (const Effect& effect : effects) {
-      if (!unit.empty()) unit += "; ";
-      for (size_t i = 0; i < effect.argv.size(); i++) unit += (i ? " " : "") + effect.argv[i];
-    }
-    units.push_back(unit);
-  }
 };
 
 class Commands : public testing::Test {
@@ -159,8 +148,7 @@ TEST_F(Commands, AnnounceEachChangeOnceAndTheEndOfEmptyKeys) {
 }
 
 TEST_F(Commands, SayWhatMustBeReplayed) {
-  Sink sink;
-  dispatcher.effects().attach(&sink);
+  StreamRecorder sink(dispatcher.effects());
   run({"set", "k", "v", "ex", "10"});
   run({"get", "k"});
   run({"incrbyfloat", "f", "1.5"});
@@ -175,9 +163,8 @@ TEST_F(Commands, SayWhatMustBeReplayed) {
 }
 
 TEST_F(Commands, SayWhatMustBeReplayedOfCountersAndConditions) {
-  Sink sink;
+  StreamRecorder sink(dispatcher.effects());
   Recorder recorder;
-  dispatcher.effects().attach(&sink);
   keyspace.observe(&recorder);
   run({"increx", "n", "byint", "5", "ex", "10"});
   run({"increx", "n", "ubound", "5"});
@@ -196,9 +183,8 @@ TEST_F(Commands, SayWhatMustBeReplayedOfCountersAndConditions) {
 }
 
 TEST_F(Commands, SayWhatMustBeReplayedOfMovedItems) {
-  Sink sink;
+  StreamRecorder sink(dispatcher.effects());
   Recorder recorder;
-  dispatcher.effects().attach(&sink);
   Session& other = open();
   run(other, {"blmovem", "a", "b", "left", "right", "0", "exactly", "2", "obo"});
   run({"rpush", "a", "1"});

@@ -5,6 +5,7 @@
 #include "commands/families.h"
 #include "engine/dispatcher.h"
 #include "engine/engine_commands.h"
+#include "engine/testing.h"
 #include "store/database.h"
 
 namespace vitrine {
@@ -16,18 +17,6 @@ struct Recorder : KeyObserver {
   void on_flush(int) override {}
   void on_swap(int, int) override {}
   std::vector<std::string> take() { return std::exchange(events, {}); }
-};
-
-struct Sink : EffectSink {
-  std::vector<std::string> commands;
-  void on_unit(std::span<const Effect> effects) override {
-    for (const Effect& effect : effects) {
-      std::string text;
-      for (const std::string& word : effect.argv) text += (text.empty() ? "" : " ") + word;
-      commands.push_back(text);
-    }
-  }
-  std::vector<std::string> take() { return std::exchange(commands, {}); }
 };
 
 using Strings = std::vector<std::string>;
@@ -135,8 +124,7 @@ TEST_F(Streams, HandOverWhatIsIdle) {
 }
 
 TEST_F(Streams, AreReplayedInExactWords) {
-  Sink sink;
-  dispatcher.effects().attach(&sink);
+  StreamRecorder sink(dispatcher.effects());
   run("xadd s * f v"), run("xadd s maxlen ~ 1 * f w"), run("xadd s maxlen 1 9999999999999-* f x");
   EXPECT_EQ(sink.take(), (Strings{"XADD s 1700000000000-0 f v", "XADD s 1700000000000-1 f w",
                                   "XADD s MAXLEN = 1 9999999999999-0 f x"}));
@@ -156,7 +144,6 @@ TEST_F(Streams, AreReplayedInExactWords) {
                      "LASTID 9999999999999-0"}));
   run("xdel s 9999999999999-0"), run("xautoclaim s g b 0 0");
   EXPECT_EQ(sink.take(), (Strings{"xdel s 9999999999999-0", "XACK s g 9999999999999-0"}));
-  dispatcher.effects().detach(&sink);
 }
 
 TEST_F(Streams, TellOfGroupsAsideOfTheContent) {
@@ -275,10 +262,9 @@ TEST_F(Streams, WakeWhoWaitsToClaim) {
 }
 
 TEST_F(Streams, ReplayNewerCommandsInExactWords) {
-  Sink sink;
+  StreamRecorder sink(dispatcher.effects());
   run("xadd s 1-1 f v"), run("xadd s 2-1 f v"), run("xadd s 3-1 f v");
   run("xgroup create s g 0"), run("xreadgroup group g a streams s >"), run("xack s g 1-1");
-  dispatcher.effects().attach(&sink);
   run("xtrim s maxlen ~ 0 limit 0 acked"), run("xdelex s ids 1 9-9"), run("xdelex s delref ids 1 9-9");
   EXPECT_EQ(sink.take(), Strings{"XTRIM s ACKED MAXLEN = 2"});
   run("xnack s g fail ids 1 9-9"), run("xnack s g fail ids 1 2-1");
@@ -295,7 +281,6 @@ TEST_F(Streams, ReplayNewerCommandsInExactWords) {
   // All of it goes: no id is left that could tell where the rest begins.
   run("xtrim s minid ~ 9999999999999");
   EXPECT_EQ(sink.take(), Strings{"XTRIM s MAXLEN = 0"});
-  dispatcher.effects().detach(&sink);
 }
 
 TEST_F(Streams, RememberProducersForATime) {

@@ -387,11 +387,12 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
     command->stats.failed++;
     count_error(session.reply.last_error_code());
   }
-  size_t request = request_bound(argv, nested || fed_key);
+  bool scripted = session.origin == Origin::script;   // what scripts call nobody has sent
+  size_t request = scripted ? 0 : request_bound(argv, nested || fed_key);
   size_t written = session.out.pending() - pending;
   if (__builtin_expect(duration >= thresholds.slow_ticks || request >= thresholds.request_bytes ||
                            written >= thresholds.reply_bytes, 0) &&
-      !call.slow_path && session.origin != Origin::script)
+      !call.slow_path && !scripted)
     for (CallObserver* observer : notable_observers_)
       observer->on_notable(session, *command, argv, ticks_to_ns(duration), request_size(argv), written);
   in_hand_ = outer_in_hand;

@@ -167,6 +167,48 @@ TEST(HyperLogLog, SparseAgreesWithTheModel) {
   raise_at_random(36, kRegisters, 32, 0, 100);
 }
 
+// Runs of every kind in any order, where the second byte of a long run may look like the first of another.
+std::string random_sketch(Random& random) {
+  std::string sketch = sparse_of({});
+  uint64_t long_ones = random.below(100);
+  for (uint32_t left = kRegisters; left > 0;) {
+    uint64_t longest = random.below(4) ? 300 : kRegisters;
+    bool is_long = random.below(100) < long_ones, is_ranked = !is_long && random.below(2);
+    uint32_t most = is_long ? static_cast<uint32_t>(longest) : is_ranked ? 4 : 64;
+    uint32_t length = std::min(left, 1 + static_cast<uint32_t>(random.below(most)));
+    uint32_t l = length - 1;
+    if (is_long) sketch += static_cast<char>(0x40 | l >> 8);
+    sketch += static_cast<char>(is_ranked ? 0x80 | random.below(32) << 2 | l : l);
+    left -= length;
+  }
+  return sketch;
+}
+
+TEST(HyperLogLog, FindsRegistersInRunsOfAnyOrder) {
+  for (uint64_t seed = 1; seed <= 300; seed++) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    std::string sketch = random_sketch(random);
+    auto model = model_of(sketch);
+    for (int i = 0; i < 20; i++) {
+      SparseEdit edit(sketch);
+      Mark mark{static_cast<uint32_t>(random.below(kRegisters)), static_cast<uint8_t>(1 + random.below(32))};
+      bool lower = model[mark.index] < mark.rank;
+      ASSERT_EQ(edit.raise(mark, SIZE_MAX), lower ? SparseEdit::Outcome::changed : SparseEdit::Outcome::unchanged);
+      if (!lower) continue;
+      auto raised = model;
+      raised[mark.index] = mark.rank;
+      ASSERT_EQ(model_of(std::string(edit.sketch())), raised);
+    }
+    // Cut or with a run too many, it is refused whatever is raised.
+    for (const std::string& bad : {sketch.substr(0, sketch.size() - 1), sketch + '\0', sketch + "\x7f"}) {
+      uint32_t first = 0;
+      while (model[first] != 0) first++;
+      ASSERT_EQ(SparseEdit(bad).raise({first, 1}, SIZE_MAX), SparseEdit::Outcome::corrupt);
+    }
+  }
+}
+
 TEST(HyperLogLog, EqualNeighboursAreJoined) {
   SparseEdit edit{Bytes()};
   for (uint32_t i : {5u, 7u, 6u, 8u, 9u}) edit.raise({i, 3}, SIZE_MAX);

@@ -109,9 +109,10 @@ void rename_key(Call& c, bool only_if_absent) {
   int64_t expire_at = entry->expire_at_ms();
   Type its_type = entry->type();
   uint64_t to_hash = c.hash_of(to);
+  uint32_t access = c.keyspace.access_of(*entry);
   std::optional<Type> old_type = make_room(c.keyspace, c.db, to, to_hash);
   Value value = c.keyspace.take(c.db, entry, from_hash);
-  c.keyspace.put(c.db, to, to_hash, std::move(value), expire_at);
+  c.keyspace.put(c.db, to, to_hash, std::move(value), expire_at)->set_access(access, c.keyspace.options().lfu);
   c.announce(from, "rename_from", EventClass::generic, its_type, true);
   c.announce(to, "rename_to", EventClass::generic, its_type);
   if (old_type) c.keyspace.tell_overwritten(c.db, to, *old_type, its_type);
@@ -138,8 +139,9 @@ void move(Call& c) {
   if (!entry || c.keyspace.find(to, key, hash, Keyspace::Touch::peek)) return c.reply.integer(0);
   int64_t expire_at = entry->expire_at_ms();
   Type its_type = entry->type();
+  uint32_t access = c.keyspace.access_of(*entry);
   Value value = c.keyspace.take(c.db, entry, hash);
-  c.keyspace.put(to, key, hash, std::move(value), expire_at);
+  c.keyspace.put(to, key, hash, std::move(value), expire_at)->set_access(access, c.keyspace.options().lfu);
   c.announce(key, "move_from", EventClass::generic, its_type, true);
   c.keyspace.announce(to, key, "move_to", EventClass::generic, its_type);
   c.reply.integer(1);

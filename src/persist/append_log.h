@@ -8,9 +8,9 @@
 //               disk; after two seconds it is written all the same (Stats::delayed_syncs)
 //   no          when the kernel likes
 //
-// When writing fails under the last two, what could not be written stays in memory, write_refusal() says what clients
-// get, and it is tried again at the end of the turns, once a second. A unit stands in the file as a whole or not at all:
-// what was written of it is cut off again; if even that fails, writing goes on where it ended.
+// When writing fails under the last two, what could not be written stays in memory, problem() says why, and it is tried
+// again at the end of the turns, once a second. A unit stands in the file as a whole or not at all: what was written of
+// it is cut off again; if even that fails, writing goes on where it ended.
 #pragma once
 
 #include <cstdint>

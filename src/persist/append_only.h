@@ -8,8 +8,8 @@
 // that is whole and on the disk, the manifest names it with the new increment, and the files before become history,
 // which a worker removes. When it fails nothing is lost: the increments stay.
 //
-// Turned on while the server runs (CONFIG SET appendonly yes), the log counts only when the first rewrite is done: until
-// then the manifest on the disk is left as it was, and the state is `waiting`.
+// Turned on while the server runs (CONFIG SET appendonly yes), the log counts only when the first rewrite is done:
+// until then the manifest on the disk is left as it was, and the state is `waiting`.
 #pragma once
 
 #include <expected>

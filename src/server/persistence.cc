@@ -122,7 +122,8 @@ void Node::reload_append_log(Call& c) {
   auto manifest = append_only_.settle();
   if (!manifest) return c.reply.error("ERR " + manifest.error());
   keyspace_.flush(-1, false);
-  auto loaded = AofLoader(files_, keyspace_, dispatcher_, snapshots_).load({o.folder, o.prefix}, *manifest, false, false);
+  AofLoader loader(files_, keyspace_, dispatcher_, snapshots_);
+  auto loaded = loader.load({o.folder, o.prefix}, *manifest, false, false);
   c.effects.nothing();
   if (!loaded) return c.reply.error("ERR Error trying to load the AOF files: " + loaded.error());
   c.reply.ok();

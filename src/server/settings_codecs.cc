@@ -201,7 +201,7 @@ class NotifyEventsCodec : public SettingCodec {
   explicit NotifyEventsCodec(uint32_t* events) : events_(events) {}
   Refusal assign(std::span<const std::string> words) override {
     std::optional<uint32_t> events = parse_notify_events(words[0]);
-    if (!events) return "Invalid event class character. Use 'Ag$lshzxeKEtmdnocSTIV'.";
+    if (!events) return "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
     *events_ = *events;
     return {};
   }

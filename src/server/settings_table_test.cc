@@ -342,7 +342,7 @@ TEST_F(SettingsTableTest, SpecialForms) {
   EXPECT_EQ(get("save"), "10 1 20 2");
   EXPECT_EQ(set("save", ""), "");
   EXPECT_EQ(get("save"), "");
-  EXPECT_EQ(set("notify-keyspace-events", "qq"), "Invalid event class character. Use 'Ag$lshzxeKEtmdnocSTIV'.");
+  EXPECT_EQ(set("notify-keyspace-events", "qq"), "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
   EXPECT_EQ(set("notify-keyspace-events", "KEA"), "");
   EXPECT_EQ(get("notify-keyspace-events"), "AKE");
   EXPECT_EQ(set("notify-keyspace-events", "KEAoc"), "");

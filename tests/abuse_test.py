@@ -547,3 +547,27 @@ def test_a_value_of_512_megabytes(server):
             got += len(c.sock.recv(1 << 22))
         assert got == want
         assert c.call('DEL', 'huge') == 1
+
+
+def test_large_transactions(server):
+    count = 100000
+    with server.client(timeout=60) as c, server.client() as other:
+        c.ok('DEL', 'n')
+        c.ok('MULTI')
+        c.send_bytes(encode([b'INCR', b'n']) * count)
+        assert all(c.reply() == b'QUEUED' for _ in range(count))
+        assert b'multi=%d ' % count in other.ok('CLIENT', 'LIST') and other.call('GET', 'n') is None
+        assert c.ok('EXEC') == list(range(1, count + 1)) and other.ok('GET', 'n') == b'%d' % count
+        # A queue is its client's memory: who holds too much of it is cut, and nothing of it runs.
+        held = info(other, 'used_memory')
+        c.ok('MULTI')
+        other.ok('CONFIG', 'SET', 'maxmemory-clients', '4mb')
+        try:
+            with pytest.raises((OSError, Closed)):
+                for _ in range(100):
+                    c.send_bytes(encode([b'SET', b'n', b'x' * 1000]) * 100)
+                    for _ in range(100):
+                        c.reply()
+        finally:
+            other.ok('CONFIG', 'SET', 'maxmemory-clients', '0')
+        assert other.ok('GET', 'n') == b'%d' % count and info(other, 'used_memory') < held + 4 * MB

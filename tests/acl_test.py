@@ -262,3 +262,43 @@ def test_a_crash_report_hides_passwords(tmp_path):
                 assert server.process.wait(20) == -signal.SIGSEGV
         log = server.log(200000)
         assert 'BUG REPORT END' in log and 'MIGRATE' in log[log.index('CURRENT COMMAND'):] and SECRET not in log
+
+
+LIBRARY = '''#!lua name=lib
+redis.register_function('f', function(keys, args) return redis.call(unpack(args)) end)
+redis.register_function('p', function(keys, args) return redis.pcall(unpack(args)) end)'''
+WITHIN_SCRIPTS = [
+    "get a", "get b", "get r", "set r 1", "del a", "mget a b", "publish d 1", "publish c 1", "config get port",
+    "auth default x", "acl whoami", "sort a by x*", "nosuch a"]
+
+
+@pytest.mark.skipif(not harness.Oracle.present(), reason='compares with the oracle')
+def test_rules_hold_in_scripts_as_in_redis():
+    calls = [("'" + "','".join(words.split()) + "'", words.split()) for words in WITHIN_SCRIPTS]
+    steps = [('AUTH', 'u', 'x')]
+    for quoted, words in calls:
+        steps += [('EVAL', f'return redis.{verb}({quoted})', '0') for verb in ('call', 'pcall', 'acl_check_cmd')]
+        steps += [('FCALL', 'f', '0', *words), ('FCALL', 'p', '0', *words)]
+        steps += [('MULTI',), ('EVAL', f'return redis.call({quoted})', '0'), ('FCALL', 'f', '0', *words), ('EXEC',)]
+    steps += [('EVAL', 'return 1', '1', 'b'), ('FCALL', 'f', '1', 'b', 'get', 'a'), ('EVALSHA', 'x', '0'),
+              ('SCRIPT', 'EXISTS', 'x'), ('FUNCTION', 'LIST'), ('GET', 'a'),
+              ('EVAL', "redis.call('set','a','9') return redis.call('get','b')", '0'), ('GET', 'a')]
+
+    def told(reply):         # a tail call names another line
+        return re.sub(r'@user_function:\d+', '@user_function', repr(reply))
+    with harness.Oracle() as oracle, harness.peer(PEER) as server, oracle.client() as theirs, server.client() as mine:
+        logs = []
+        for c in (theirs, mine):
+            c.ok('ACL', 'SETUSER', 'u', 'on', 'nopass', *('+' + x for x in (
+                'eval fcall get set sort mget script|load publish config|get multi exec'.split())), '~a*', '%R~r*',
+                'resetchannels', '&c')
+            c.ok('FUNCTION', 'LOAD', LIBRARY)
+            c.ok('MSET', 'a', '1', 'b', '2', 'r', '3')
+        for step in steps:
+            want, have = (told(c.call(*step)) for c in (theirs, mine))
+            assert have == want, step
+        for s in (oracle, server):
+            with s.client() as admin:
+                entries = [dict(zip(e[::2], e[1::2])) for e in admin.ok('ACL', 'LOG', '100')]
+            logs.append([[e[x] for x in (b'count', b'reason', b'context', b'object')] for e in entries])
+        assert logs[1] == logs[0] and len(logs[0]) > 5

@@ -329,3 +329,22 @@ def test_dh_parameters(ca, tmp_path):
              ('tls-protocols', 'TLSv1.2'), ('tls-ciphers', 'DHE-RSA-AES256-GCM-SHA384')) as t:
         with t.connect(ca.client) as c:
             assert c.call('PING') == b'PONG' and c.sock.cipher()[0] == 'DHE-RSA-AES256-GCM-SHA384'
+
+
+@ours
+@pytest.mark.slow
+def test_a_handshake_ends_in_time(ca):
+    with Tls(ca) as t:
+        silent = socket.create_connection(('127.0.0.1', t.tls_port))
+        half = socket.create_connection(('127.0.0.1', t.tls_port))
+        half.sendall(b'\x16\x03\x01\x02\x00\x01')              # the beginning of a greeting
+        began = time.monotonic()
+        for s in (silent, half):
+            s.settimeout(20)
+            try:
+                assert s.recv(1) == b''
+            except ConnectionError:
+                pass
+            assert 9 < time.monotonic() - began < 14
+            s.close()
+        assert t.connect(ca.client).call('PING') == b'PONG'

@@ -1,5 +1,6 @@
 #include "base/glob.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace vitrine {
@@ -34,13 +35,21 @@ bool match_class(Bytes pattern, size_t& at, unsigned char c, bool ignore_case) {
   return found != negated;
 }
 
+// How many bytes they share before the pattern says anything but itself: most patterns are a prefix and a star.
+size_t plain_start(Bytes pattern, Bytes text) {
+  size_t n = std::min(pattern.size(), text.size()), i = 0;
+  for (; i < n && pattern[i] == text[i]; i++)
+    if (char c = pattern[i]; c == '*' || c == '?' || c == '[' || c == '\\') break;
+  return i;
+}
+
 }  // namespace
 
 // Only the last '*' is ever retried: everything after an earlier one has already matched as far left as it can.
 bool glob_match(Bytes pattern, Bytes text, bool ignore_case) {
   if (text.empty()) return pattern.empty();  // as Redis: not even "*" matches an empty name
   constexpr size_t kNone = ~size_t{0};
-  size_t p = 0, t = 0;
+  size_t p = ignore_case ? 0 : plain_start(pattern, text), t = p;
   size_t star_pattern = kNone, star_text = 0;
   while (t < text.size()) {
     bool matched = false;

@@ -42,6 +42,7 @@ void replay_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms) {
   if (!c.effects.wanted()) return;
   if (expire_at_ms == kNoExpiry) return c.effects.replace({"SET", key, value});
   if (expire_at_ms == Keyspace::kKeepTtl) return c.effects.replace({"SET", key, value, "KEEPTTL"});
+  if (c.keyspace.past(expire_at_ms)) return c.effects.replace({"DEL", key});
   c.effects.replace({"SET", key, value, "PXAT", std::to_string(expire_at_ms)});
 }
 

@@ -26,7 +26,7 @@ class ExpiryChoice {
 int64_t to_moment(Call& c, int64_t number, bool seconds, bool absolute, bool allow_negative = false);
 
 // What a log or follower replays instead of a command that gave the key this string: a SET with this expiry (a moment,
-// kNoExpiry or Keyspace::kKeepTtl).
+// kNoExpiry or Keyspace::kKeepTtl); a DEL if the moment is past.
 void replay_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms);
 
 }  // namespace vitrine

@@ -41,6 +41,9 @@ void xidmprecord(Call& c) {
   if (!stream) return stream.missing() ? c.reply.error(kNoKey) : void();
   if (!stream->contains(id)) return c.reply.error("ERR no such entry");
   const StreamId* known = stream->producers().find(producer, message, c.now_ms);
+  // When a log is replayed, what was forgotten in time is still known.
+  if (known && *known != id && c.session.origin == Origin::aof)
+    stream->producers().forget(producer, message), known = nullptr;
   if (known && *known != id) return c.reply.error("ERR The idempotent ID is that of another entry");
   if (!known) {
     stream->producers().record(producer, message, id, c.now_ms);

@@ -54,8 +54,9 @@ class Effects {
   // The command under way must not be replayed at all, although it changed something here.
   void nothing() { replaced_ = true; }
   // Before the command under way, whether it changes anything or not: what went by itself.
-  void add(int db, std::initializer_list<Bytes> argv) {
-    if (wanted()) gather(db, std::span(argv.begin(), argv.size()));
+  void add(int db, std::initializer_list<Bytes> argv) { add(db, std::span(argv.begin(), argv.size())); }
+  void add(int db, std::span<const Bytes> argv) {
+    if (wanted()) gather(db, argv);
   }
 
   // For the dispatcher.

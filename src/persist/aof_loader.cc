@@ -202,20 +202,21 @@ Nothing AofLoader::replay(Session& session, AofReader& reader, const CommandBatc
   dispatcher_.prepare(batch, prepared_.data());
   for (size_t i = 0; i < batch.size(); i++) {
     auto where = [&] { return file.path + ", byte " + std::to_string(reader.offset_of(batch, i)); };
-    std::string name(batch[i][0].substr(0, 128));
+    auto name = [&] { return std::string(batch[i][0].substr(0, 128)); };
+    size_t before = session.out.pending();
     switch (dispatcher_.replay(session, prepared_[i])) {
       case Dispatcher::Replayed::done:
       case Dispatcher::Replayed::skipped: break;
       case Dispatcher::Replayed::failed:
         if (stats_.failed++ < kErrorsTold)
           log(LogLevel::warning, "== CRITICAL == %s: the command '%s', when loaded, was answered with an error: %s",
-              where().c_str(), name.c_str(), std::string(session.reply.last_error_code()).c_str());
+              where().c_str(), name().c_str(), session.out.text().substr(before, 200).c_str());
         break;
       case Dispatcher::Replayed::unknown:
-        return problem("Unknown command '" + name + "' reading the append only file " + where() +
+        return problem("Unknown command '" + name() + "' reading the append only file " + where() +
                        ": a newer server, or another one, has written it.");
       case Dispatcher::Replayed::misplaced:
-        return problem("The command '" + name + "' in the append only file " + where() + " has no place in a log, or "
+        return problem("The command '" + name() + "' in the append only file " + where() + " has no place in a log, or "
                        "not that many arguments.");
     }
   }

@@ -100,6 +100,7 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
       waiters_(keyspace_), watches_(keyspace_, sessions_),
       dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_,
                   waiters_, watches_),
+      removals_(keyspace_, dispatcher_.effects(), options.memory, [this] { return !dispatcher_.in_hand().empty(); }),
       notifier_(keyspace_, dispatcher_.pubsub()), scripting_(dispatcher_, options.scripts),
       snapshots_(loop_, files_, keyspace_, options.persist),
       append_only_(loop_, workers_, files_, dispatcher_.effects(), snapshots_, options.persist.append),

@@ -13,6 +13,7 @@
 #include "engine/dispatcher.h"
 #include "engine/notifier.h"
 #include "engine/observe_options.h"
+#include "engine/removal_effects.h"
 #include "io/event_loop.h"
 #include "io/network_options.h"
 #include "io/tls_options.h"
@@ -119,6 +120,7 @@ class Node {
   Waiters waiters_;
   WatchTable watches_;
   Dispatcher dispatcher_;
+  RemovalEffects removals_;
   Notifier notifier_;
   Scripting scripting_;
   SystemFiles files_;

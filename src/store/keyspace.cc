@@ -39,6 +39,10 @@ Entry* Keyspace::find(int db, Bytes key, uint64_t hash, Touch how) {
     entry = nullptr;
   }
   if (how == Touch::peek) return entry;
+  if (how == Touch::write && entry && __builtin_expect(entry->has_field_expiry(), 0)) {
+    size_t all = SIZE_MAX;
+    entry = remove_due_fields(db, entry, hash, all);
+  }
   if (__builtin_expect(!entry, 0)) {
     if (how != Touch::write) miss(db, key);
     return nullptr;
@@ -84,7 +88,11 @@ Entry* Keyspace::put(int db, Bytes key, uint64_t hash, Value value, int64_t expi
     }
   }
   Entry* old = database(db).find(key, hash);
-  if (expire_at_ms == kKeepTtl) expire_at_ms = old && !old->expired(due_ms_) ? old->expire_at_ms() : kNoExpiry;
+  if (old && __builtin_expect(old->expired(due_ms_), 0)) {
+    expire(db, old, hash);
+    old = nullptr;
+  }
+  if (expire_at_ms == kKeepTtl) expire_at_ms = old ? old->expire_at_ms() : kNoExpiry;
   if (expire_at_ms != kNoExpiry && past(expire_at_ms)) {
     if (old) remove(db, old, hash);
     else if (created_observer_) created_observer_->on_created(db, key);    // and is gone at once
@@ -98,7 +106,11 @@ Entry* Keyspace::put(int db, Bytes key, uint64_t hash, Value value, int64_t expi
 
 Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int64_t expire_at_ms, bool as_int) {
   Entry* old = database(db).find(key, hash);
-  if (expire_at_ms == kKeepTtl) expire_at_ms = old && !old->expired(due_ms_) ? old->expire_at_ms() : kNoExpiry;
+  if (old && __builtin_expect(old->expired(due_ms_), 0)) {
+    expire(db, old, hash);
+    old = nullptr;
+  }
+  if (expire_at_ms == kKeepTtl) expire_at_ms = old ? old->expire_at_ms() : kNoExpiry;
   if (expire_at_ms != kNoExpiry && past(expire_at_ms)) {
     if (old) remove(db, old, hash);
     else if (created_observer_) created_observer_->on_created(db, key);    // and is gone at once
@@ -216,7 +228,8 @@ void Keyspace::expire(int db, Entry* entry, uint64_t hash) {
   Type type = entry->type();
   remove(db, entry, hash);
   stats_.expired++;
-  announce(db, key, "expired", EventClass::expired, type, true);
+  if (removals_wanted()) removals_->on_expired(db, key);
+  announce_also({db, key, "expired", EventClass::expired, type, true});
 }
 
 void Keyspace::evict(int db, Entry* entry, uint64_t hash) {
@@ -224,7 +237,8 @@ void Keyspace::evict(int db, Entry* entry, uint64_t hash) {
   Type type = entry->type();
   remove(db, entry, hash);
   stats_.evicted++;
-  announce(db, key, "evicted", EventClass::evicted, type, true);
+  if (removals_wanted()) removals_->on_evicted(db, key);
+  announce_also({db, key, "evicted", EventClass::evicted, type, true});
 }
 
 size_t Keyspace::flush(int db, bool background) {
@@ -278,21 +292,33 @@ size_t Keyspace::expire_some_of(Database& each, size_t steps) {
 }
 
 size_t Keyspace::expire_fields_of(Database& each, size_t steps) {
-  constexpr size_t kRemovalCost = 4;  // in steps
   uint64_t hash;
-  while (Entry* due = each.next_field_due(now_ms_, steps, hash)) {
-    Object object = due->object();
-    std::vector<std::string> names;
-    std::string key(fields_observer_ ? due->key() : Bytes());
-    size_t removed = type_ops(object.type).remove_expired(object, context(), steps / kRemovalCost + 1,
-                                                          fields_observer_ ? &names : nullptr);
-    steps -= std::min(steps, removed * kRemovalCost + 1);
-    stats_.expired_fields += removed;
-    if (removed) write_back(each.id(), due, hash, object, "hexpired", EventClass::hash);
-    else if (object.rescheduled) schedule_elements(each.id(), due, hash, object);
-    if (!names.empty()) tell_fields(each.id(), key, "hexpired", std::vector<Bytes>(names.begin(), names.end()));
-  }
+  while (Entry* due = each.next_field_due(now_ms_, steps, hash)) remove_due_fields(each.id(), due, hash, steps);
   return steps;
+}
+
+// Returns the entry, null when no field is left.
+Entry* Keyspace::remove_due_fields(int db, Entry* entry, uint64_t hash, size_t& steps) {
+  constexpr size_t kRemovalCost = 4;  // in steps
+  Object object = entry->object();
+  std::vector<std::string> names;
+  std::string key(fields_observer_ ? entry->key() : Bytes());
+  bool logged = removals_wanted();
+  size_t removed = type_ops(object.type).remove_expired(object, context(), steps / kRemovalCost + 1,
+                                                        logged || fields_observer_ ? &names : nullptr);
+  steps -= std::min(steps, removed * kRemovalCost + 1);
+  if (!removed) {
+    if (object.rescheduled) schedule_elements(db, entry, hash, object);
+    return entry;
+  }
+  stats_.expired_fields += removed;
+  std::vector<Bytes> fields(names.begin(), names.end());
+  if (logged) removals_->on_fields_expired(db, entry->key(), fields);
+  uint64_t changes = stats_.changes;
+  bool kept = write_back(db, entry, hash, object, "hexpired", EventClass::hash);
+  stats_.changes = changes;
+  tell_fields(db, key, "hexpired", fields);
+  return kept ? entry : nullptr;
 }
 
 int64_t Keyspace::next_due_ms() const {

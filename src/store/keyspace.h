@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "store/access.h"
@@ -55,6 +56,18 @@ class KeyObserver {
   virtual void on_overwritten(int /*db*/, Bytes /*key*/, bool /*type_changed*/) {}
   // observe_fields() only: `event` has happened to these fields of a hash.
   virtual void on_fields(int /*db*/, Bytes /*key*/, Bytes /*event*/, std::span<const Bytes> /*fields*/) {}
+};
+
+// Hears what goes by itself, because its time has come or memory is short: a log must say it, since nothing goes by
+// itself when the log is replayed.
+class RemovalListener {
+ public:
+  virtual ~RemovalListener() = default;
+  // False: it need not be told now.
+  virtual bool wanted() const = 0;
+  virtual void on_expired(int db, Bytes key) = 0;
+  virtual void on_evicted(int db, Bytes key) = 0;
+  virtual void on_fields_expired(int db, Bytes key, std::span<const Bytes> fields) = 0;
 };
 
 class Keyspace {
@@ -107,7 +120,8 @@ class Keyspace {
   const Database& database(int db) const { return *databases_[static_cast<size_t>(db)]; }
   size_t total_keys() const;
 
-  // The live entry of a key, or null. An expired one is removed first (event "expired").
+  // The live entry of a key, or null. An expired one is removed first (event "expired"), and for Touch::write so are
+  // its expired fields (event "hexpired").
   Entry* find(int db, Bytes key, uint64_t hash, Touch touch);
 
   // Gives the key this value, whatever it held before. `expire_at_ms`: kNoExpiry, kKeepTtl, or a moment (which may be
@@ -129,7 +143,7 @@ class Keyspace {
   // and announces "del". Does nothing unless object.changed. Returns false when the key is gone.
   bool write_back(int db, Entry* entry, uint64_t hash, const Object& object, Bytes event, EventClass kind);
 
-  // Tells every observer, and counts the change.
+  // Tells every observer, and counts the change: as somebody's doing, so that of what goes by itself none is.
   void announce(const Change& change);
   void announce(int db, Bytes key, Bytes event, EventClass kind, Type type, bool gone = false) {
     announce({db, key, event, kind, type, gone});
@@ -140,6 +154,7 @@ class Keyspace {
   }
   void observe(KeyObserver* observer);
   void unobserve(KeyObserver* observer);
+  void listen_to_removals(RemovalListener* listener) { removals_ = listener; }
   // Who is told of created keys, who of misses, and who of values replaced; null: nobody.
   void observe_lookups(KeyObserver* created, KeyObserver* missed, KeyObserver* overwritten) {
     created_observer_ = created, miss_observer_ = missed, overwrite_observer_ = overwritten;
@@ -195,6 +210,8 @@ class Keyspace {
  private:
   void miss(int db, Bytes key);
   void find_overwritten(int db, Bytes key, uint64_t hash, Type type);
+  bool removals_wanted() const { return removals_ && removals_->wanted(); }
+  Entry* remove_due_fields(int db, Entry* entry, uint64_t hash, size_t& steps);
   size_t expire_some_of(Database& database, size_t steps);
   size_t expire_fields_of(Database& database, size_t steps);
   void free_in_background(size_t bytes, std::function<void()> work);
@@ -212,6 +229,7 @@ class Keyspace {
   KeyObserver* miss_observer_ = nullptr;
   KeyObserver* overwrite_observer_ = nullptr;
   KeyObserver* fields_observer_ = nullptr;
+  RemovalListener* removals_ = nullptr;
   Background background_;
   // Shared with the work under way, which may outlive the keyspace.
   std::shared_ptr<std::atomic<size_t>> freeing_bytes_ = std::make_shared<std::atomic<size_t>>(0);

@@ -65,6 +65,17 @@ const TimeId* StreamProducers::find(Bytes producer, Bytes id, int64_t now_ms) {
   return record == p->second->by_id.end() ? nullptr : &record->second->entry;
 }
 
+void StreamProducers::forget(Bytes producer, Bytes id) {
+  auto p = by_name_.find(producer);
+  if (p == by_name_.end()) return;
+  auto found = p->second->by_id.find(id);
+  if (found == p->second->by_id.end()) return;
+  auto at = found->second;
+  p->second->by_id.erase(found);   // its key lies in the record
+  p->second->records.erase(at);
+  records_--;
+}
+
 void StreamProducers::record(Bytes producer, Bytes id, TimeId entry, int64_t now_ms) {
   auto found = by_name_.find(producer);
   if (found != by_name_.end()) producers_.splice(producers_.end(), producers_, found->second);

@@ -38,6 +38,8 @@ class StreamProducers {
   const TimeId* find(Bytes producer, Bytes id, int64_t now_ms);
   // REQUIRES: find() has found none.
   void record(Bytes producer, Bytes id, TimeId entry, int64_t now_ms);
+  // REQUIRES: a record() for that producer follows.
+  void forget(Bytes producer, Bytes id);
   // Somebody was saved from adding an entry twice.
   void count_duplicate() { duplicates_++; }
   void forget_due(int64_t now_ms);

@@ -74,7 +74,8 @@ def measure_load(name, source):
 
 
 def table_of_sets(requests, keys, rounds):
-    print('| SET | pipeline | Redis µs | Vitrine µs | ratio | Redis op/s | Vitrine op/s |\n|---|---|---|---|---|---|---|')
+    print('| SET | pipeline | Redis µs | Vitrine µs | ratio | Redis op/s | Vitrine op/s |')
+    print('|---|---|---|---|---|---|---|')
     for pipeline in (16, 1):
         for policy in POLICIES:
             some = requests if pipeline > 1 else requests // 10
@@ -86,8 +87,8 @@ def table_of_sets(requests, keys, rounds):
             (theirs, their_rate), (ours, our_rate) = (
                 [statistics.median(column) for column in zip(*rows[name])] for name in rows)
             what = 'no log' if policy == 'off' else f'appendfsync {policy}'
-            print(f'| {what} | {pipeline} | {theirs:.2f} | {ours:.2f} | {ours / theirs:.2f} | {their_rate / 1e3:,.0f} k '
-                  f'| {our_rate / 1e3:,.0f} k |', flush=True)
+            print(f'| {what} | {pipeline} | {theirs:.2f} | {ours:.2f} | {ours / theirs:.2f} '
+                  f'| {their_rate / 1e3:,.0f} k | {our_rate / 1e3:,.0f} k |', flush=True)
 
 
 def table_of_loads(folder, keys, rounds):

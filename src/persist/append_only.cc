@@ -201,7 +201,7 @@ AppendOnly::Outcome AppendOnly::start_rewrite() {
 
 AppendOnly::Outcome AppendOnly::start_child() {
   child_writes_snapshot_ = options_.snapshot_base;
-  const ChildWork what{"AOF rewrite", "AOF rewritten", snapshots_.options().key_save_delay_us};
+  const ChildWork what{"AOF rewrite", "AOF rewritten", options_.cpus, snapshots_.options().key_save_delay_us};
   auto write = [this](const SnapshotStep& step, size_t keys_in_step) {
     return write_base(temporary_name(getpid()), step, keys_in_step);
   };

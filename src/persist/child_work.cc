@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "io/process.h"
 
 namespace vitrine {
 
@@ -24,6 +25,8 @@ size_t keys_in_step(const ChildWork& what) { return what.key_delay_us > 0 ? 1 : 
 
 int run_in_child(const ChildWork& what, const Child::Tell& tell, const WriteWork& write) {
   the_log().role = 'C';
+  if (auto pinned = process::set_cpu_affinity(what.cpus); !pinned)
+    log(LogLevel::warning, "%s: %s", what.name, pinned.error().c_str());
   ChildReport report;
   auto next_report = steady_clock::now() + kReportEvery;
   SnapshotStep step = [&](size_t keys) {

@@ -17,6 +17,7 @@ using WriteWork = std::function<WriteOutcome(const SnapshotStep& step, size_t ke
 struct ChildWork {
   const char* name;          // in the log: "RDB", "AOF rewrite"
   const char* done;          // its line when all went well
+  Bytes cpus = {};           // where the child may run (process::set_cpu_affinity); empty: anywhere
   int key_delay_us = 0;      // for tests
 };
 

@@ -22,6 +22,7 @@ struct AppendOptions {
   bool timestamps = false;
   bool incremental_fsync = true;
   bool keep_history = false;                  // files that are no longer needed stay
+  std::string cpus;                           // where a rewrite's child may run: "0-3,7:2"; empty: anywhere
 };
 
 struct PersistOptions {
@@ -33,6 +34,7 @@ struct PersistOptions {
   bool compress = true, checksum = true, incremental_fsync = true;
   bool delete_sync_files = false;
   bool stop_writes_on_error = true;
+  std::string cpus;                 // as AppendOptions::cpus, of BGSAVE's child
   VersionCheck version_check = VersionCheck::strict;
   int version = 0;                  // of what is written; 0: the oldest that can hold the data
   int64_t loading_events_bytes = 2 << 20;

@@ -108,7 +108,9 @@ Snapshots::Outcome Snapshots::save() {
   return {};
 }
 
-ChildWork Snapshots::child_work() const { return {"RDB", "DB saved on disk", options_.key_save_delay_us}; }
+ChildWork Snapshots::child_work() const {
+  return {"RDB", "DB saved on disk", options_.cpus, options_.key_save_delay_us};
+}
 
 Snapshots::Outcome Snapshots::start_background() {
   if (child_) return std::unexpected("Background save already in progress");

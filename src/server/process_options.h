@@ -37,7 +37,7 @@ struct ProcessOptions {
   bool disable_transparent_huge_pages = true;
   std::string ignore_warnings;
   std::string locale_collate;
-  std::string server_cpus, background_cpus, aof_rewrite_cpus, save_cpus;  // "0-3,7:2"
+  std::string server_cpus, background_cpus;  // "0-3,7:2"
   std::string hash_seed;                     // empty: random
   std::string availability_zone;
   bool extended_redis_compatibility = false;

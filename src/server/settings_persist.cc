@@ -39,6 +39,7 @@ void register_append_settings(Settings& settings, AppendOptions& o) {
   settings.boolean("aof-use-rdb-preamble", &o.snapshot_base);
   settings.boolean("aof-timestamp-enabled", &o.timestamps);
   settings.boolean("aof-rewrite-incremental-fsync", &o.incremental_fsync);
+  settings.text("aof-rewrite-cpulist", &o.cpus).alias("aof_rewrite_cpulist").immutable();
   settings.boolean("aof-disable-auto-gc", &o.keep_history).hidden();
 }
 
@@ -49,6 +50,7 @@ void register_persist_settings(Settings& settings, PersistOptions& o) {
   settings.text("dbfilename", &o.dbfilename).guarded().validate([&o]() -> Refusal {
     return o.dbfilename.find('/') == std::string::npos ? "" : "dbfilename can't be a path, just a filename";
   });
+  settings.text("bgsave-cpulist", &o.cpus).alias("bgsave_cpulist").immutable();
   settings.boolean("rdbcompression", &o.compress);
   settings.boolean("rdbchecksum", &o.checksum).immutable();
   settings.boolean("rdb-save-incremental-fsync", &o.incremental_fsync);

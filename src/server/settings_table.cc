@@ -220,8 +220,6 @@ void register_process_settings(Settings& settings, ProcessOptions& o) {
   settings.text("locale-collate", &o.locale_collate);
   settings.text("server-cpulist", &o.server_cpus).alias("server_cpulist").immutable();
   settings.text("bio-cpulist", &o.background_cpus).alias("bio_cpulist").immutable();
-  settings.text("aof-rewrite-cpulist", &o.aof_rewrite_cpus).alias("aof_rewrite_cpulist").immutable().not_acting();
-  settings.text("bgsave-cpulist", &o.save_cpus).alias("bgsave_cpulist").immutable().not_acting();
   settings.text("hash-seed", &o.hash_seed).immutable();
   settings.text("availability-zone", &o.availability_zone);
   settings.boolean("extended-redis-compatibility", &o.extended_redis_compatibility);

@@ -5,8 +5,8 @@
   pytest tests/crash_test.py                                                  VITRINE_KILLS (20) for each policy
 
 Each client has keys of its own and counts what it has sent and what was answered. After each kill:
-  - its list holds 1, 2, 3 ... without a gap or a number twice, at least as far as was answered (under `everysec`: as far
-    as was answered three seconds before), and no further than was sent;
+  - its list holds 1, 2, 3 ... without a gap or a number twice, at least as far as was answered (under `everysec`: as
+    far as was answered three seconds before), and no further than was sent;
   - its two counters, which a transaction moves together, are equal, and so is what a script writes;
   - nothing but these keys is there.
 Meanwhile snapshots and rewrites come and go, and some starts are killed while the data is loaded.

@@ -51,6 +51,20 @@ void AppendOnly::update_refusal() {
   changed();
 }
 
+AppendOnly::Outcome AppendOnly::make_folder() {
+  if (auto made = outcome(files_.make_folder(options_.folder)); !made) return made;
+  return outcome(files_.sync_folder(folder_of(options_.folder)));
+}
+
+// After a manifest could not be written: the one on the disk may be the new one all the same, and name the file.
+void AppendOnly::remove_unless_named(const std::string& name) {
+  auto manifest = read_aof_manifest(files_, manifest_path());
+  if (!manifest) return;
+  for (const AofFile& file : manifest->value_or(AofManifest()).files())
+    if (file.name == name) return;
+  (void)files_.remove(path(name));
+}
+
 AppendOnly::Outcome AppendOnly::write_manifest(const AofManifest& manifest) {
   if (auto made = outcome(files_.sync_folder(options_.folder)); !made) return made;
   return outcome(write_aof_manifest(files_, manifest_path(), manifest));
@@ -68,7 +82,7 @@ uint64_t AppendOnly::measure(const AofManifest& manifest) {
 
 AppendOnly::Outcome AppendOnly::begin(const std::optional<AofManifest>& manifest) {
   manifest_ = manifest.value_or(AofManifest());
-  if (auto made = outcome(files_.make_folder(options_.folder)); !made) return made;
+  if (auto made = make_folder(); !made) return made;
   if (!manifest_.base() && manifest_.increments().empty())
     if (auto made = begin_base(); !made) return made;
   auto opened = manifest_.increments().empty() ? begin_increment() : open_increment();
@@ -111,7 +125,7 @@ AppendOnly::Outcome AppendOnly::begin_increment() {
     AofManifest next = manifest_;
     next.add_increment(increment);
     if (auto written = write_manifest(next); !written) {
-      (void)files_.remove(path(increment.name));
+      remove_unless_named(increment.name);
       return written;
     }
     manifest_ = std::move(next);
@@ -126,7 +140,7 @@ AppendOnly::Outcome AppendOnly::turn_on() {
   if (state_ != State::off) return {};
   auto manifest = read_aof_manifest(files_, manifest_path());
   if (!manifest) return std::unexpected(manifest.error());
-  if (auto made = outcome(files_.make_folder(options_.folder)); !made) return made;
+  if (auto made = make_folder(); !made) return made;
   manifest_ = manifest->value_or(AofManifest());
   end_child();   // one that was asked for while there was no log: what is written since then is nowhere
   state_ = State::waiting;
@@ -180,7 +194,7 @@ AppendOnly::Outcome AppendOnly::start_rewrite() {
   if (state_ == State::off) {
     auto manifest = read_aof_manifest(files_, manifest_path());
     if (!manifest) return std::unexpected(manifest.error());
-    if (auto made = outcome(files_.make_folder(options_.folder)); !made) return made;
+    if (auto made = make_folder(); !made) return made;
     manifest_ = manifest->value_or(AofManifest());
   } else {
     bool first = !log_.open();
@@ -269,7 +283,7 @@ AppendOnly::Outcome AppendOnly::publish(const std::string& temporary) {
   if (waiting_) next.add_increment(*waiting_);
   next.replace_base(base, log_.open() ? 1 : 0);
   if (auto written = write_manifest(next); !written) {
-    (void)files_.remove(path(base.name));
+    remove_unless_named(base.name);
     return written;
   }
   manifest_ = std::move(next);

@@ -1,0 +1,205 @@
+// The append-only log on a disk that fails at every step in turn, and on one that loses what was not synced: what was
+// answered under `always` is there when the server starts again, and what is there is a beginning of what was sent.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "commands/families.h"
+#include "engine/acl.h"
+#include "engine/engine_commands.h"
+#include "io/sim.h"
+#include "persist/aof_loader.h"
+#include "persist/append_only.h"
+
+namespace vitrine {
+namespace {
+
+struct AllOptions {
+  ClientOptions clients;
+  ObserveOptions observe;
+  Allowance debug = Allowance::no;
+  Keyspace::Options keyspace;
+  PersistOptions persist;
+};
+
+// A server without clients: its data, and its log on the disk that is given. Its end is that of a process that is
+// killed: nothing more is written.
+class Server {
+ public:
+  Server(SimFiles& files, AppendOptions::Sync sync) : files_(files) {
+    options_.persist.append.sync = sync;
+    add_string_commands(registry_);
+    add_list_commands(registry_);
+    add_session_commands(registry_, dispatcher_);
+    add_transaction_commands(registry_, dispatcher_);
+    log_.append_log().on_fatal = [this](const std::string&) { fatal_ = true; };
+    session_.authenticated = true;
+  }
+
+  // As Node::load_append_log.
+  AofLoader::Result<void> start() {
+    AofLoader loader(files_, keyspace_, dispatcher_, snapshots_);
+    AofPlace place;
+    auto manifest = loader.find(place);
+    if (!manifest) return std::unexpected(manifest.error());
+    if (*manifest)
+      if (auto loaded = loader.load(place, **manifest, true, false); !loaded) return std::unexpected(loaded.error());
+    return log_.begin(*manifest);
+  }
+  // A turn in which a client adds n to its list and, in a transaction, moves two counters; true if it gets its replies.
+  bool turn(int n) {
+    if (!log_.append_log().problem().empty()) {
+      log_.end_turn();               // it is tried again
+      return false;                  // writes are refused
+    }
+    std::string number = std::to_string(n);
+    run({"RPUSH", "list", number});
+    run({"MULTI"}), run({"INCR", "a"}), run({"SET", "last", number}), run({"INCR", "b"}), run({"EXEC"});
+    return log_.end_turn() && !fatal_;
+  }
+  bool fatal() const { return fatal_; }
+  bool written() const { return log_.append_log().buffered_bytes() == 0; }
+  void wait_until(const std::function<bool()>& done) {
+    for (int i = 0; i < 400 && !done(); i++) loop_.run_once(10), log_.end_turn();
+  }
+
+  int64_t length() { return number(run({"LLEN", "list"})); }
+  bool whole() {
+    std::string last = text(run({"GET", "last"})), a = text(run({"GET", "a"})), b = text(run({"GET", "b"}));
+    return a == b && last == text(run({"LINDEX", "list", "-1"}));
+  }
+
+ private:
+  std::string run(std::vector<Bytes> argv) {
+    session_.out.clear();
+    dispatcher_.run(session_, dispatcher_.prepare(argv));
+    return session_.out.text();
+  }
+  static int64_t number(const std::string& reply) { return std::stoll(reply.substr(1)); }
+  static std::string text(const std::string& reply) {
+    return reply.starts_with("$-1") ? "" : reply.substr(reply.find('\n') + 1);
+  }
+
+  AllOptions options_;
+  SimFiles& files_;
+  SystemClock clock_;
+  EventLoop loop_{clock_};
+  Workers workers_;
+  Keyspace keyspace_{options_.keyspace, loop_.wall_ms(), 1};
+  CommandRegistry registry_;
+  Sessions sessions_;
+  Waiters waiters_{keyspace_};
+  WatchTable watches_{keyspace_, sessions_};
+  Dispatcher dispatcher_{
+      {options_.clients, options_.observe, options_.debug}, registry_, keyspace_, sessions_, waiters_, watches_};
+  Snapshots snapshots_{loop_, files_, keyspace_, options_.persist};
+  AppendOnly log_{loop_, workers_, files_, dispatcher_.effects(), snapshots_, options_.persist.append};
+  Session session_{1, nullptr, loop_.wall_ms()};
+  bool fatal_ = false;
+};
+
+constexpr int kTurns = 6;
+
+struct Story {
+  int answered = 0, sent = 0;
+};
+
+// The server begins with `had` in its list, and is asked until it ends.
+Story live(Server& server, int had) {
+  Story story{had, had};
+  if (!server.start()) return story;
+  for (int n = had + 1; n <= had + kTurns && !server.fatal(); n++) {
+    story.sent = n;
+    if (server.turn(n)) story.answered = n;
+  }
+  return story;
+}
+
+// Each step of beginning a log, or of going on with one, fails; then the power is lost, or only the process.
+void fail_every_step(SimFiles::Fault fault, bool lose_power, bool begun) {
+  int failures = 0;
+  for (int step = 0;; step++) {
+    SCOPED_TRACE(testing::Message() << "step " << step << ", errno " << fault.code << (fault.half ? ", half" : "")
+                                    << (lose_power ? ", power lost" : "") << (begun ? ", an old log" : ""));
+    ASSERT_LT(step, 500);
+    SimFiles disk;
+    int had = 0;
+    if (begun) had = live(*std::make_unique<Server>(disk, AppendOptions::Sync::always), 0).answered;
+    fault.at = step;
+    disk.plan(fault);
+    Story story;
+    {
+      Server server(disk, AppendOptions::Sync::always);
+      story = live(server, had);
+      bool failed = disk.steps() > step;
+      disk.plan({});
+      if (lose_power) disk.lose_power();
+      if (!failed) break;
+      failures++;
+    }
+    Server again(disk, AppendOptions::Sync::always);
+    auto started = again.start();
+    ASSERT_TRUE(started) << started.error();
+    EXPECT_GE(again.length(), story.answered);
+    EXPECT_LE(again.length(), story.sent);
+    EXPECT_TRUE(again.whole());
+    int next = static_cast<int>(again.length()) + 1;
+    EXPECT_TRUE(again.turn(next)) << "it goes on";
+  }
+  EXPECT_GE(failures, kTurns);
+}
+
+TEST(LogFaults, EveryStepFailsInTurnUnderAlways) {
+  for (bool begun : {false, true})
+    for (bool lose_power : {false, true}) {
+      for (int code : {EIO, ENOSPC}) {
+        fail_every_step({-1, code, false, false}, lose_power, begun);
+        fail_every_step({-1, code, false, true}, lose_power, begun);
+      }
+      fail_every_step({-1, ENOSPC, true, false}, lose_power, begun);
+    }
+}
+
+TEST(LogFaults, APowerFailureLosesNothingThatWasAnsweredUnderAlways) {
+  for (int turns = 1; turns <= kTurns; turns++) {
+    SimFiles disk;
+    {
+      Server server(disk, AppendOptions::Sync::always);
+      ASSERT_TRUE(server.start());
+      for (int n = 1; n <= turns; n++) ASSERT_TRUE(server.turn(n));
+      disk.lose_power();
+    }
+    Server again(disk, AppendOptions::Sync::always);
+    ASSERT_TRUE(again.start());
+    EXPECT_EQ(again.length(), turns);
+  }
+}
+
+TEST(LogFaults, WritesAreRefusedUntilTheDiskTakesThemAgain) {
+  for (auto sync : {AppendOptions::Sync::everysec, AppendOptions::Sync::no}) {
+    bool half = sync == AppendOptions::Sync::no;
+    SimFiles disk;
+    Server server(disk, sync);
+    ASSERT_TRUE(server.start());
+    ASSERT_TRUE(server.turn(1));
+    server.wait_until([&] { return server.written(); });
+    disk.plan({0, ENOSPC, half, true});
+    EXPECT_TRUE(server.turn(2)) << "this one is answered: it waits in memory";
+    EXPECT_FALSE(server.turn(3)) << "this one is refused";
+    EXPECT_FALSE(server.fatal());
+    disk.plan({});
+    bool works = false;
+    server.wait_until([&] { return works = works || server.turn(3); });
+    EXPECT_TRUE(works);
+    server.wait_until([&] { return server.written(); });
+    // Nothing was written twice, and nothing is missing.
+    Server again(disk, sync);
+    ASSERT_TRUE(again.start());
+    EXPECT_EQ(again.length(), 3);
+    EXPECT_TRUE(again.whole());
+  }
+}
+
+}  // namespace
+}  // namespace vitrine

@@ -40,7 +40,8 @@ bool is_command_name(Bytes name) {
 }  // namespace
 
 AofReader::AofReader(ReadFile& file, uint64_t offset, Bytes at_hand)
-    : file_(file), buffer_(std::max(kChunkBytes, at_hand.size())), filled_(at_hand.size()), buffer_offset_(offset) {
+    : file_(file), buffer_(std::max<size_t>(std::min<uint64_t>(kChunkBytes, file.size()), at_hand.size())),
+      filled_(at_hand.size()), buffer_offset_(offset) {
   std::copy(at_hand.begin(), at_hand.end(), buffer_.begin());
   uint64_t before = offset + at_hand.size();
   left_ = file.size() > before ? file.size() - before : 0;

@@ -80,9 +80,20 @@ uint64_t AppendOnly::measure(const AofManifest& manifest) {
 
 // ---- beginning and ending ----
 
+// What kills have left of manifests and bases that were being written.
+void AppendOnly::remove_leftovers() {
+  for (const auto& [folder, beginning] : {std::pair(options_.folder, options_.prefix + ".manifest.tmp-"),
+                                          std::pair(std::string("."), std::string("temp-rewriteaof-bg-"))}) {
+    auto names = files_.list(folder);
+    for (const std::string& name : names.value_or(std::vector<std::string>()))
+      if (name.starts_with(beginning)) (void)files_.remove(folder + '/' + name);
+  }
+}
+
 AppendOnly::Outcome AppendOnly::begin(const std::optional<AofManifest>& manifest) {
   manifest_ = manifest.value_or(AofManifest());
   if (auto made = make_folder(); !made) return made;
+  remove_leftovers();
   if (!manifest_.base() && manifest_.increments().empty())
     if (auto made = begin_base(); !made) return made;
   auto opened = manifest_.increments().empty() ? begin_increment() : open_increment();

@@ -90,6 +90,7 @@ class AppendOnly {
   Outcome make_folder();
   Outcome write_manifest(const AofManifest& manifest);
   void remove_unless_named(const std::string& name);
+  void remove_leftovers();
   Outcome begin_base();
   Outcome write_base(const std::string& path, const SnapshotStep& step, size_t keys_in_step);
   Outcome open_increment();

@@ -16,7 +16,7 @@ constexpr size_t kKeptRoom = 1 << 20;
 
 }  // namespace
 
-AppendLog::~AppendLog() { *alive_ = false; }
+AppendLog::~AppendLog() { aside_->alive = false; }
 
 void AppendLog::on_stream(Bytes unit) {
   if (options_.timestamps) annotate();
@@ -36,12 +36,12 @@ void AppendLog::annotate() {
 
 bool AppendLog::write_turn() {
   if (!file_) return true;
-  if (!buffer_.empty()) {
-    if (!may_write()) return true;
-    if (!write()) return is(AppendOptions::Sync::always) ? false : true;
-  }
-  if (!unsynced_ || is(AppendOptions::Sync::no) || sync_is_suspended()) return true;
+  if (!buffer_.empty() && may_write() && !write() && is(AppendOptions::Sync::always)) return false;
+  // What was written before is synced, also while nothing more can be written.
+  if (!unsynced_ || sync_is_suspended()) return true;
   if (is(AppendOptions::Sync::always)) return sync_here();
+  // Under `no` as well after a sync has failed, because only one that succeeds ends the refusal of writes.
+  if (is(AppendOptions::Sync::no) && !sync_failed_) return true;
   if (!syncing_ && loop_.now_ms() - last_sync_ms_ >= kSyncEveryMs) sync_aside(file_);
   return true;
 }
@@ -77,10 +77,7 @@ bool AppendLog::write() {
     if (buffer_.capacity() > kKeptRoom) std::string().swap(buffer_);
     else buffer_.clear();
     retry_ms_ = 0;
-    if (!problem_.empty()) {
-      log(LogLevel::warning, "AOF write error looks solved. The server can write again.");
-      set_problem({});
-    }
+    settle_problem();
     return true;
   }
   if (done > 0 && !file_->truncate(before)) buffer_.erase(0, done), unsynced_ = true;
@@ -90,10 +87,11 @@ bool AppendLog::write() {
 
 bool AppendLog::sync_here() {
   auto synced = file_->sync();
-  if (!synced) return fail(synced.error().text);
+  if (!synced) return sync_failed_ = true, fail(synced.error().text);
   stats_.syncs++;
-  unsynced_ = false;
+  unsynced_ = sync_failed_ = false;
   last_sync_ms_ = loop_.now_ms();
+  settle_problem();
   return true;
 }
 
@@ -102,24 +100,27 @@ void AppendLog::sync_aside(std::shared_ptr<AppendFile> file) {
   syncing_ = true;
   unsynced_ = false;
   last_sync_ms_ = loop_.now_ms();
-  workers_.submit(Workers::Kind::fsync, [this, file = std::move(file), alive = alive_, of = files_, &loop = loop_] {
+  workers_.submit(Workers::Kind::fsync, [this, file = std::move(file), aside = aside_, of = files_, &loop = loop_] {
     auto synced = file->sync();
-    loop.post([this, alive, of, error = synced ? std::string() : synced.error().text] {
-      if (*alive) on_synced(error, of);
+    if (!synced) aside->failed = true;
+    loop.post([this, aside, of, error = synced ? std::string() : synced.error().text] {
+      if (aside->alive) on_synced(error, of);
     });
   });
 }
 
 void AppendLog::on_synced(const std::string& error, uint64_t of) {
-  if (of != files_) return;
-  syncing_ = false;
-  if (error.empty()) {
+  if (of == files_) syncing_ = false;
+  if (!error.empty()) {
+    aside_->failed = false;
+    if (!file_) return;
+    unsynced_ = sync_failed_ = true;
+    fail(error);
+  } else if (of == files_) {
     stats_.syncs++;
-    if (!problem_.empty() && !retry_ms_) set_problem({});
-    return;
+    sync_failed_ = false;
+    settle_problem();
   }
-  unsynced_ = true;
-  fail(error);
 }
 
 bool AppendLog::fail(std::string why) {
@@ -139,14 +140,24 @@ void AppendLog::set_problem(std::string problem) {
   if (on_change) on_change();
 }
 
+// Writing and syncing fail, and recover, each for itself.
+void AppendLog::settle_problem() {
+  if (problem_.empty() || sync_failed_ || retry_ms_) return;
+  log(LogLevel::warning, "AOF write error looks solved. The server can write again.");
+  set_problem({});
+}
+
 bool AppendLog::flush() {
   if (!file_) return true;
-  if (!buffer_.empty() && !write()) return false;
+  if (!write_out()) return false;
+  // The worker's answer has not come through the loop yet, but what it found counts.
+  if (syncing_) workers_.drain(Workers::Kind::fsync);
+  if (aside_->failed) return false;
   return !unsynced_ || sync_here();
 }
 
 bool AppendLog::switch_to(std::unique_ptr<AppendFile> file) {
-  if (file_ && !buffer_.empty() && !write()) return false;
+  if (!write_out()) return false;
   if (file_ && unsynced_ && is(AppendOptions::Sync::always) && !sync_here()) return false;
   std::shared_ptr<AppendFile> old = std::exchange(file_, std::move(file));
   files_++;
@@ -160,8 +171,8 @@ bool AppendLog::switch_to(std::unique_ptr<AppendFile> file) {
 
 bool AppendLog::close() {
   if (!file_) return true;
-  if (syncing_) workers_.drain(Workers::Kind::fsync);
   bool whole = flush();
+  if (syncing_) workers_.drain(Workers::Kind::fsync);   // flush() may have ended before
   if (auto closed = file_->close(); !closed) {
     log(LogLevel::warning, "%s", closed.error().text.c_str());
     whole = false;
@@ -169,7 +180,7 @@ bool AppendLog::close() {
   file_.reset();
   files_++;
   buffer_.clear();
-  syncing_ = unsynced_ = false;
+  syncing_ = unsynced_ = sync_failed_ = false;
   retry_ms_ = 0;
   set_problem({});
   return whole;

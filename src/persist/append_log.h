@@ -10,9 +10,11 @@
 //
 // When writing fails under the last two, what could not be written stays in memory, problem() says why, and it is tried
 // again at the end of the turns, once a second. A unit stands in the file as a whole or not at all: what was written of
-// it is cut off again; if even that fails, writing goes on where it ended.
+// it is cut off again; if even that fails, writing goes on where it ended. A failed sync is a problem() as well, which
+// only a sync that succeeds ends.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -54,6 +56,8 @@ class AppendLog final : public StreamFollower {
   }
   // Writes and syncs what there is, now, before the process ends or a copy of it is made; false: something failed.
   bool flush();
+  // Writes what there is, now; false: it could not, and stays in memory.
+  bool write_out() { return !file_ || buffer_.empty() || write(); }
 
   // Why writes must be refused; empty: no reason.
   const std::string& problem() const { return problem_; }
@@ -79,6 +83,7 @@ class AppendLog final : public StreamFollower {
   void sync_aside(std::shared_ptr<AppendFile> file);
   void on_synced(const std::string& error, uint64_t of);
   bool fail(std::string why);
+  void settle_problem();
   void set_problem(std::string problem);
   void annotate();
   bool is(AppendOptions::Sync sync) const { return options_.sync == sync; }
@@ -91,12 +96,17 @@ class AppendLog final : public StreamFollower {
   std::string buffer_;                   // whole units, not yet written
   bool unsynced_ = false;                // something was written and not synced
   bool syncing_ = false;                 // a worker is at it
+  bool sync_failed_ = false;             // the last one did
   uint64_t files_ = 0;                   // how many there were: a late answer about another says nothing about this one
   int64_t last_sync_ms_ = 0, postponed_ms_ = 0, retry_ms_ = 0, annotated_s_ = 0;
   std::string problem_;
   Stats stats_;
   // Outlives this in the work that is under way.
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  struct Aside {
+    bool alive = true;
+    std::atomic<bool> failed = false;    // a worker's sync, of which on_synced has not heard yet
+  };
+  std::shared_ptr<Aside> aside_ = std::make_shared<Aside>();
 };
 
 }  // namespace vitrine

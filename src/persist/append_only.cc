@@ -127,6 +127,8 @@ AppendOnly::Outcome AppendOnly::open_increment() {
 // The file is there before the manifest names it, and named before its first byte is written; but while the log is
 // `waiting` the manifest is left alone.
 AppendOnly::Outcome AppendOnly::begin_increment() {
+  // Only the last file that the manifest names may end in the middle: nothing comes to the one before any more.
+  if (!log_.write_out()) return std::unexpected(log_.problem());
   AofFile increment = manifest_.next_increment(options_.prefix);
   auto file = open_empty(files_, path(increment.name));
   if (!file) return outcome(file);
@@ -161,7 +163,7 @@ AppendOnly::Outcome AppendOnly::turn_on() {
                            "to start when possible.");
     return {};
   }
-  if (auto started = start_rewrite(); !started) return state_ = State::off, started;
+  if (auto started = start_rewrite(); !started) return state_ = State::off, scheduled_ = false, started;
   return {};
 }
 

@@ -1,0 +1,89 @@
+// The files of the log: which one the manifest names when, if the disk fails meanwhile.
+#include "persist/append_only.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
+#include "persist/snapshots.h"
+
+namespace vitrine {
+namespace {
+
+// Plain, but what is appended to files of that name does not fit when `full`.
+struct FullFiles final : SystemFiles {
+  class File final : public AppendFile {
+   public:
+    File(std::unique_ptr<AppendFile> real, const bool& full) : real_(std::move(real)), full_(full) {}
+    FileResult<size_t> append(Bytes data) override {
+      if (full_) return std::unexpected(FileError{ENOSPC, "write: No space left on device"});
+      return real_->append(data);
+    }
+    FileResult<void> sync() override { return real_->sync(); }
+    void start_sync() override { real_->start_sync(); }
+    FileResult<void> truncate(uint64_t n) override { return real_->truncate(n); }
+    uint64_t size() const override { return real_->size(); }
+    FileResult<void> close() override { return real_->close(); }
+
+   private:
+    std::unique_ptr<AppendFile> real_;
+    const bool& full_;
+  };
+
+  FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode) override {
+    auto file = SystemFiles::open_append(path, mode);
+    if (!file || !path.ends_with(name)) return file;
+    return std::make_unique<File>(std::move(*file), full);
+  }
+
+  std::string name = ".1.incr.aof";
+  bool full = false;
+};
+
+class AppendOnlyFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/vitrine-test-XXXXXX";
+    folder_ = mkdtemp(name);
+    before_ = std::filesystem::current_path();
+    std::filesystem::current_path(folder_);
+    options_.append.sync = AppendOptions::Sync::everysec;
+  }
+  void TearDown() override {
+    std::filesystem::current_path(before_);
+    std::filesystem::remove_all(folder_);
+  }
+  size_t named_increments() {
+    auto manifest = read_aof_manifest(files_, aof_manifest_path(options_.append.folder, options_.append.prefix));
+    return manifest && *manifest ? (*manifest)->increments().size() : 0;
+  }
+
+  std::filesystem::path folder_, before_;
+  FullFiles files_;
+  ManualClock clock_;
+  EventLoop loop_{clock_};
+  Workers workers_;
+  Keyspace::Options keyspace_options_;
+  Keyspace keyspace_{keyspace_options_, loop_.wall_ms(), 1};
+  PersistOptions options_;
+  Snapshots snapshots_{loop_, files_, keyspace_, options_};
+  Effects effects_;
+  AppendOnly log_{loop_, workers_, files_, effects_, snapshots_, options_.append};
+};
+
+// Else the file that goes on growing would not be the last one, and could not end in the middle after a crash.
+TEST_F(AppendOnlyFiles, BeginNoNextOneBeforeTheLastIsWrittenToItsEnd) {
+  ASSERT_TRUE(log_.begin(std::nullopt));
+  ASSERT_EQ(named_increments(), 1U);
+  log_.append_log().on_stream("*1\r\n$4\r\nPING\r\n");
+  files_.full = true;
+  EXPECT_FALSE(log_.start_rewrite());
+  EXPECT_EQ(named_increments(), 1U);
+  EXPECT_FALSE(log_.write_refusal().empty());
+  EXPECT_FALSE(log_.rewriting());
+}
+
+}  // namespace
+}  // namespace vitrine

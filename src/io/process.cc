@@ -233,6 +233,13 @@ bool is_cpu_list(Bytes list) {
   return parse_cpu_list(list, &set);
 }
 
+bool output_is_terminal() { return isatty(STDOUT_FILENO); }
+
+void show_on_terminal(Bytes text) {
+  std::string line = "\r" + std::string(text) + "\x1b[K";
+  (void)!write(STDOUT_FILENO, line.data(), line.size());
+}
+
 Outcome set_cpu_affinity(Bytes list) {
   if (list.empty()) return {};
   cpu_set_t set;

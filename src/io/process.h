@@ -22,6 +22,10 @@ using Outcome = std::expected<void, std::string>;
 // Leaves the terminal: the caller goes on in a child with its own session, standard streams on /dev/null; the parent
 // exits with 0. REQUIRES: no other thread runs yet.
 Outcome daemonize();
+// Whether somebody sits before the standard output.
+bool output_is_terminal();
+// A line of a terminal that the next call writes over; empty: the line is cleared.
+void show_on_terminal(Bytes text);
 // Writes "PID\n". The owner removes the file at the end.
 Outcome write_pidfile(const std::string& path);
 

@@ -1,6 +1,8 @@
 #include "persist/aof_reader.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 #include <random>
 
 #include "base/random.h"
@@ -239,8 +241,13 @@ TEST(AofReader, ADamagedByteNeverLosesWholeCommandsQuietly) {
     // Within an argument, or the name of an EXEC: then the rest is one long transaction, which has no end.
     if (r.ending == Ending::cut) {
       EXPECT_NE(r.sentence.find("has no end"), std::string::npos) << r.sentence << ", damaged at " << at;
-    } else {
-      EXPECT_GE(r.commands.size(), log.commands.size()) << "damaged at " << at;
+    } else if (r.commands.size() < log.commands.size()) {
+      // A length may by chance end exactly where another argument ends: no reader could tell. What it has swallowed
+      // then stands within that argument.
+      auto swallows = [](const auto& argv) {
+        return std::any_of(argv.begin(), argv.end(), [](Bytes word) { return word.find("\r\n*") != Bytes::npos; });
+      };
+      EXPECT_TRUE(std::any_of(r.commands.begin(), r.commands.end(), swallows)) << "damaged at " << at;
     }
   }
 }

@@ -1,11 +1,14 @@
 // Loading: how far a load from the disk is, and what happens beside it: now and then the owner's events are run, and a
-// line is logged of rate and time left.
+// line is logged of rate and time left, or, before a terminal, a bar grows:
+//
+//   dump.rdb [##############                          ]  35%  210 MB/s, 4 s left
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
 
+#include "base/bytes.h"
 #include "io/clock.h"
 
 namespace vitrine {
@@ -25,7 +28,10 @@ class Loading {
   bool advance(uint64_t bytes);
   // The events at once; false: stop.
   bool run_events();
-  void end() { active_ = false; }
+  void end();
+
+  // Shows a line that the next one takes the place of, empty: nothing. Set when somebody watches.
+  std::function<void(Bytes line)> show;
 
   bool active() const { return active_; }
   // Of the load under way, or the last.
@@ -34,7 +40,12 @@ class Loading {
   uint64_t loaded_bytes() const { return loaded_bytes_; }
 
  private:
-  void tell_progress(int64_t now_ms);
+  struct Progress {
+    double part, bytes_per_s, seconds_left;
+  };
+  Progress progress(int64_t now_ms) const;
+  void tell(const Progress& p) const;
+  void draw(const Progress& p) const;
 
   const Clock& clock_;
   bool active_ = false;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "console/debug.h"
 #include "console/info.h"
+#include "io/process.h"
 #include "persist/aof_loader.h"
 #include "persist/commands.h"
 #include "server/node.h"
@@ -73,6 +74,8 @@ void Node::serve_while_loading() {
 }
 
 bool Node::load_data() {
+  if (the_log().options.file.empty() && process::output_is_terminal())
+    snapshots_.loading().show = process::show_on_terminal;
   keyspace_.set_now(loop_.wall_ms());
   return options_.persist.append.enabled ? load_append_log() : load_snapshot();
 }

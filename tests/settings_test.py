@@ -264,7 +264,7 @@ def test_every_known_setting_in_a_file(facts, tmp_path):
 OTHER_VALUES = {
     'acl-pubsub-default': 'allchannels', 'appendfsync': 'always', 'cluster-config-save-behavior': 'best-effort',
     'cluster-preferred-endpoint-type': 'hostname', 'notify-keyspace-events': 'KEA', 'rdb-version-check': 'relaxed',
-    'propagation-error-behavior': 'panic', 'repl-diskless-load': 'swapdb', 'sanitize-dump-payload': 'clients',
+    'propagation-error-behavior': 'panic', 'repl-diskless-load': 'swapdb',
     'tls-auth-clients': 'optional', 'tls-auth-clients-user': 'CN', 'save': '5 6', 'replicaof': '127.0.0.1 1',
     'enable-module-command': 'local', 'rdma-completion-vector': '0', 'bind-source-addr': '127.0.0.1',
     'bgsave-cpulist': '0', 'aof-rewrite-cpulist': '0',

@@ -43,7 +43,7 @@ AppendOnly::AppendOnly(EventLoop& loop, Workers& workers, Files& files, Effects&
 AppendOnly::~AppendOnly() {
   *alive_ = false;
   end_child();
-  if (state_ != State::off) effects_.leave(&log_);
+  if (log_.open()) effects_.leave(&log_);
 }
 
 void AppendOnly::update_refusal() {

@@ -85,5 +85,15 @@ TEST_F(AppendOnlyFiles, BeginNoNextOneBeforeTheLastIsWrittenToItsEnd) {
   EXPECT_FALSE(log_.rewriting());
 }
 
+// While another child is at work, or after the first rewrite failed, there is no file yet that would follow the writes.
+TEST_F(AppendOnlyFiles, MayGoWhileTheFirstRewriteIsStillToCome) {
+  ASSERT_TRUE(snapshots_.start_background());
+  ASSERT_TRUE(log_.turn_on());
+  EXPECT_EQ(log_.state(), AppendOnly::State::waiting);
+  EXPECT_TRUE(log_.rewrite_scheduled());
+  EXPECT_FALSE(log_.append_log().open());
+  EXPECT_TRUE(log_.shut_down());
+}
+
 }  // namespace
 }  // namespace vitrine

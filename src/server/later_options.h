@@ -49,7 +49,6 @@ struct TlsPeerOptions {
 };
 
 struct LaterOptions {
-  int sanitize_dump_payload = 0;
   bool rdb_del_sync_files = false;
   ReplicationOptions replication;
   ClusterOptions cluster;

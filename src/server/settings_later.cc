@@ -9,7 +9,6 @@ namespace vitrine {
 
 namespace {
 
-constexpr EnumName kSanitize[] = {{"no", 0}, {"yes", 1}, {"clients", 2}};
 constexpr EnumName kDisklessLoad[] = {{"disabled", 0}, {"on-empty-db", 1}, {"swapdb", 2}, {"flush-before-load", 3}};
 constexpr EnumName kPropagationErrors[] = {{"ignore", 0}, {"panic", 1}, {"panic-on-replicas", 2}};
 constexpr EnumName kEndpoints[] = {{"ip", 0}, {"hostname", 1}, {"unknown-endpoint", 2}};
@@ -168,7 +167,6 @@ void register_directives(const Later& later, LaterOptions& o) {
 
 void register_later_settings(Settings& settings, LaterOptions& o) {
   Later later{settings};
-  later.choice("sanitize-dump-payload", &o.sanitize_dump_payload, kSanitize);
   later.flag("rdb-del-sync-files", &o.rdb_del_sync_files);
   register_replication(later, o.replication);
   register_cluster(later, o.cluster);

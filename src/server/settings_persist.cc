@@ -12,6 +12,7 @@ namespace {
 
 constexpr EnumName kSync[] = {{"everysec", 0}, {"always", 1}, {"no", 2}};
 constexpr EnumName kVersionCheck[] = {{"strict", 0}, {"relaxed", 1}};
+constexpr EnumName kCheckPayloads[] = {{"no", 0}, {"yes", 1}, {"clients", 2}};
 
 Refusal check_version(int version) {
   bool known = version == 0 || (version >= rdb::kBaseVersion && version <= rdb::kNewestVersion) ||
@@ -56,6 +57,7 @@ void register_persist_settings(Settings& settings, PersistOptions& o) {
   settings.boolean("rdb-save-incremental-fsync", &o.incremental_fsync);
   settings.boolean("stop-writes-on-bgsave-error", &o.stop_writes_on_error);
   settings.enumeration("rdb-version-check", &o.version_check, kVersionCheck);
+  settings.enumeration("sanitize-dump-payload", &o.check_payloads, kCheckPayloads);
   settings.integer("rdb-version", &o.version, 0, INT_MAX).validate([&o] { return check_version(o.version); });
   settings.integer("rdb-key-save-delay", &o.key_save_delay_us, INT_MIN, INT_MAX).hidden();
   settings.integer("key-load-delay", &o.key_load_delay_us, INT_MIN, INT_MAX).hidden();

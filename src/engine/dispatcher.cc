@@ -1,4 +1,3 @@
-#include "store/database.h"
 #include "engine/dispatcher.h"
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "base/ticks.h"
 #include "engine/acl.h"
 #include "engine/command_table.h"
+#include "store/database.h"
 #include "wire/request_size.h"
 
 namespace vitrine {

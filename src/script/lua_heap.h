@@ -27,7 +27,7 @@ class LuaHeap {
     if (bytes > old_bytes && bytes - old_bytes > most_ - used_ && most_ != SIZE_MAX) return nullptr;
     if (bytes > old_bytes && used_ > most_) return nullptr;
     used_ += bytes - old_bytes;
-    if (bytes == 0) return memory::release(p), nullptr;
+    if (bytes == 0) return memory::release(p, old_bytes), nullptr;
     return memory::reallocate(p, bytes);
   }
 

@@ -20,8 +20,12 @@ int raise(lua_State* L, Bytes text) {
   return lua_error(L);
 }
 
-int call(lua_State* L) { return Interpreter::of(L).engine().call_command(L, true); }
-int pcall(lua_State* L) { return Interpreter::of(L).engine().call_command(L, false); }
+int call_command(lua_State* L, bool raise) {
+  Interpreter& lua = Interpreter::of(L);
+  return lua.engine().call_command(L, lua, raise);
+}
+int call(lua_State* L) { return call_command(L, true); }
+int pcall(lua_State* L) { return call_command(L, false); }
 int setresp(lua_State* L) { return Interpreter::of(L).engine().set_protocol(L); }
 int acl_check_cmd(lua_State* L) { return Interpreter::of(L).engine().check_permission(L); }
 

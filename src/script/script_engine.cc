@@ -84,6 +84,7 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
   bool out_of_memory = memory::allocated_here() >= gate.checkpoint && !gate.make_room();
   if (refused(c, job, out_of_memory)) return;
   Run run{c, job, out_of_memory};
+  run.free = !c.session.restricted && !job.read_only && !(job.flags & script_flag::kNoWrites) && !out_of_memory;
   run.effects_before = dispatcher_.effects().gathered();
   if (options_.kill_rollback) run.undo = std::make_unique<UndoLog>(dispatcher_.keyspace());
   run_ = &run;
@@ -228,6 +229,7 @@ Bytes ScriptEngine::refusal_of(const Prepared& p) {
   if (!fits_arity(*command, p.argv.size())) return "ERR Wrong number of args calling Redis command from script";
   uint64_t flags = command->flags;
   if (flags & command_flag::kNoscript) return "ERR This Redis command is not allowed from script";
+  if (run_->free && dispatcher_.data_gate.write_refusal.empty()) return {};
   if (session_.restricted) {
     AclVerdict verdict = dispatcher_.acl().check(session_, *command->info, p.argv);
     if (!verdict.permitted()) {
@@ -246,7 +248,7 @@ Bytes ScriptEngine::refusal_of(const Prepared& p) {
   return {};
 }
 
-int ScriptEngine::call_command(lua_State* L, bool raise) {
+int ScriptEngine::call_command(lua_State* L, Interpreter& lua, bool raise) {
   int count = lua_gettop(L);
   if (!run_) return luaL_error(L, "redis.call can only be used while a script runs");
   if (count == 0) {
@@ -272,20 +274,18 @@ int ScriptEngine::call_command(lua_State* L, bool raise) {
   size_t effects = dispatcher_.effects().gathered();
   dispatcher_.run_nested(session_, p);
   if (!replicated_) dispatcher_.effects().drop_from(effects);
-  bool failed = push_session_reply(L, Interpreter::of(L));
+  bool failed = push_session_reply(L, lua);
   return failed ? finish_call(L, raise) : 1;
 }
 
 // Pushes what the command has replied; true if that is an error.
 bool ScriptEngine::push_session_reply(lua_State* L, Interpreter& lua) {
   OutputBuffer& out = session_.out;
-  iovec piece;
   bool failed = false;
-  if (out.block_count() == 1 && out.pieces(&piece, 1) == 1) {
-    Bytes reply(static_cast<const char*>(piece.iov_base), piece.iov_len);
+  if (Bytes reply = out.whole(); !reply.empty()) {
     failed = reply[0] == '-';
     push_reply(L, lua, reply);
-    out.truncate({});
+    out.rewind();
     return failed;
   }
   if (out.empty()) return lua_pushboolean(L, false), false;

@@ -73,7 +73,7 @@ class ScriptEngine {
   void poll(lua_State* L);
 
   // What the functions of the sandbox ask for. Each leaves one value on the stack.
-  int call_command(lua_State* L, bool raise);
+  int call_command(lua_State* L, Interpreter& lua, bool raise);
   int check_permission(lua_State* L);
   int set_protocol(lua_State* L);
   // redis.set_repl: with 0 what commands do from here on is not replayed.
@@ -86,6 +86,7 @@ class ScriptEngine {
     Call& call;
     const ScriptJob& job;
     bool out_of_memory;           // when it began
+    bool free = false;            // neither its user nor its flags nor memory forbid any command
     bool wrote = false;           // a command that may write was called
     bool replying = false;
     bool killed = false, ended = false;     // by a command; by the end of the server

@@ -88,11 +88,23 @@ class OutputBuffer {
   size_t capacity() const { return held_ + blocks_.capacity() * sizeof(Block); }
   size_t block_count() const { return blocks_.size(); }
 
+  // All pending bytes, if they lie in one piece; else nothing.
+  Bytes whole() const {
+    if (blocks_.size() != 1) return {};
+    char* front = blocks_[0].data + consumed_;
+    return {front, static_cast<size_t>(tail_ - front)};
+  }
   // The pending bytes, front first, in at most `limit` pieces; returns how many pieces.
   int pieces(iovec* out, int limit) const;
   // Forgets the first `bytes` pending bytes. REQUIRES: bytes <= pending().
   void consume(size_t bytes);
   void clear();
+  // As clear(), but keeps memory for what comes next where there is one block.
+  void rewind() {
+    if (blocks_.size() != 1 || blocks_[0].shared) return clear();
+    consumed_ = 0;
+    tail_ = blocks_[0].data;
+  }
   // Moves everything pending in `other` behind what is here.
   void take(OutputBuffer& other);
   std::string text() const;

@@ -4,29 +4,11 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "base/memory.h"
-#include "engine/dispatcher.h"
-#include "script/scripting.h"
+#include "script/testing.h"
 
 namespace {
 
 using namespace vitrine;
-
-// A server without one: an engine over an empty keyspace.
-struct World {
-  Keyspace::Options keyspace_options;
-  Keyspace keyspace{keyspace_options, 1, 1};
-  Sessions sessions;
-  Waiters waiters{keyspace};
-  WatchTable watches{keyspace, sessions};
-  CommandRegistry registry;
-  ClientOptions clients;
-  ObserveOptions observe;
-  Allowance debug = Allowance::no;
-  Dispatcher dispatcher{{clients, observe, debug}, registry, keyspace, sessions, waiters, watches};
-  ScriptOptions options{.busy_threshold_ms = 0, .memory_limit_bytes = 64 << 20};
-  Scripting scripting{dispatcher, options};
-};
 
 constexpr const char* kScripts[] = {
     "local ok, v = pcall(cjson.decode, ARGV[1]) if ok then local t = cjson.encode(v) "
@@ -42,20 +24,10 @@ constexpr const char* kScripts[] = {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static World* world = new World;
+  static auto* world = new BareScripting;
   if (size == 0 || size > 4096) return 0;
-  Bytes code = kScripts[data[0] % std::size(kScripts)];
   Bytes input(reinterpret_cast<const char*>(data) + 1, size - 1);
-  auto script = world->scripting.scripts.load(code, true);
-  if (!script) std::abort();
-  Session session(1, nullptr, 1);
-  Command command;
-  Bytes argv[] = {"eval", code, "0", input};
-  Call call(session, &command, argv, world->keyspace, world->dispatcher.effects(), world->waiters, 0, {});
-  auto& lua = world->scripting.scripts.interpreter();
-  world->scripting.engine.run(call, {lua, (*script)->function, (*script)->sha, 0, false, {},
-                                     std::span<const Bytes>(argv).subspan(3), code});
-  std::string reply = session.out.text();
+  std::string reply = world->eval(kScripts[data[0] % std::size(kScripts)], {input});
   if (reply.find("assertion failed") != std::string::npos) std::abort();
   return 0;
 }

@@ -18,10 +18,8 @@ struct Recorder : KeyObserver {
   void on_swap(int a, int b) override { events.push_back("swap " + std::to_string(a) + " " + std::to_string(b)); }
 };
 
-class Commands : public testing::Test {
+class Commands : public testing::Test, protected BareEngine {
  protected:
-  static constexpr int64_t kStart = 1'700'000'000'000;
-
   Commands() {
     add_string_commands(registry);
     add_string_condition_commands(registry);
@@ -37,35 +35,10 @@ class Commands : public testing::Test {
     add_transaction_commands(registry, dispatcher);
   }
 
-  Session& open() {
-    Session& session = sessions.open(nullptr, kStart);
-    session.authenticated = true;
-    return session;
-  }
-  std::string run(Session& session, std::vector<std::string> words) {
-    std::vector<Bytes> argv(words.begin(), words.end());
-    dispatcher.begin_batch();
-    dispatcher.run(session, dispatcher.prepare(argv));
-    return take(session);
-  }
-  std::string run(std::vector<std::string> words) { return run(me, std::move(words)); }
-  static std::string take(Session& session) {
-    std::string text = session.out.text();
-    session.out.consume(text.size());
-    return text;
-  }
+  std::string run(Session& session, const std::vector<std::string>& words) { return reply_to(session, words); }
+  std::string run(const std::vector<std::string>& words) { return reply_to(me, words); }
   void pass(int64_t ms) { keyspace.set_now(keyspace.now_ms() + ms); }
 
-  ClientOptions clients;
-  ObserveOptions observe;
-  Allowance debug = Allowance::no;
-  Keyspace::Options options;
-  Keyspace keyspace{options, kStart, 1};
-  Sessions sessions;
-  CommandRegistry registry;
-  Waiters waiters{keyspace};
-  WatchTable watches{keyspace, sessions};
-  Dispatcher dispatcher{{clients, observe, debug}, registry, keyspace, sessions, waiters, watches};
   Session& me = open();
 };
 
@@ -188,10 +161,10 @@ TEST_F(Commands, SayWhatMustBeReplayedOfMovedItems) {
   Session& other = open();
   run(other, {"blmovem", "a", "b", "left", "right", "0", "exactly", "2", "obo"});
   run({"rpush", "a", "1"});
-  EXPECT_EQ(take(other), "");
+  EXPECT_EQ(take_output(other), "");
   keyspace.observe(&recorder);
   run({"rpush", "a", "2", "3"});
-  EXPECT_EQ(take(other), "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+  EXPECT_EQ(take_output(other), "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
   run({"lmovem", "a", "a", "left", "left", "count", "1", "obo"});
   run({"lmovem", "a", "b", "left", "left", "exactly", "2", "bulk"});
   EXPECT_EQ(sink.units, (std::vector<std::string>{"rpush a 1", "rpush a 2 3", "LMOVEM a b LEFT RIGHT EXACTLY 2 OBO"}));
@@ -232,7 +205,7 @@ TEST_F(Commands, PauseHoldsWritesUntilItIsOver) {
   EXPECT_EQ(run(other, {"get", "a"}), "$-1\r\n");
   std::vector<Bytes> argv = {"set", "a", "1"};
   EXPECT_EQ(dispatcher.run(other, dispatcher.prepare(argv)), Dispatcher::Outcome::held);
-  EXPECT_EQ(take(other), "");
+  EXPECT_EQ(take_output(other), "");
   EXPECT_EQ(dispatcher.take_held(), std::vector<SessionId>{other.id});
   pass(1001);
   EXPECT_EQ(run(other, {"set", "a", "1"}), "+OK\r\n");

@@ -21,10 +21,8 @@ struct Recorder : KeyObserver {
 
 using Strings = std::vector<std::string>;
 
-class Streams : public testing::Test {
+class Streams : public testing::Test, protected BareEngine {
  protected:
-  static constexpr int64_t kStart = 1'700'000'000'000;
-
   Streams() {
     add_generic_commands(registry);
     add_string_commands(registry);
@@ -38,11 +36,6 @@ class Streams : public testing::Test {
     add_transaction_commands(registry, dispatcher);
   }
 
-  Session& open() {
-    Session& session = sessions.open(nullptr, kStart);
-    session.authenticated = true;
-    return session;
-  }
   // The reply on one line, with spaces for line ends.
   std::string run(Session& session, const std::string& command) {
     Strings words;
@@ -51,17 +44,14 @@ class Streams : public testing::Test {
       words.push_back(command.substr(at, end - at));
       at = end + 1;
     }
-    std::vector<Bytes> argv(words.begin(), words.end());
-    dispatcher.begin_batch();
-    dispatcher.run(session, dispatcher.prepare(argv));
-    return take(session);
+    return on_one_line(reply_to(session, words));
   }
   std::string run(const std::string& command) { return run(me, command); }
-  static std::string take(Session& session) {
-    std::string text = session.out.text(), out;
-    session.out.consume(text.size());
-    for (size_t i = 0; i < text.size(); i++)
-      if (text[i] != '\r') out += text[i] == '\n' ? ' ' : text[i];
+  static std::string take(Session& session) { return on_one_line(take_output(session)); }
+  static std::string on_one_line(const std::string& text) {
+    std::string out;
+    for (char c : text)
+      if (c != '\r') out += c == '\n' ? ' ' : c;
     if (!out.empty()) out.pop_back();
     return out;
   }
@@ -71,16 +61,6 @@ class Streams : public testing::Test {
     if (waiters.fed()) dispatcher.serve_waiters();
   }
 
-  ClientOptions clients;
-  ObserveOptions observe;
-  Allowance debug = Allowance::no;
-  Keyspace::Options options;
-  Keyspace keyspace{options, kStart, 1};
-  Sessions sessions;
-  CommandRegistry registry;
-  Waiters waiters{keyspace};
-  WatchTable watches{keyspace, sessions};
-  Dispatcher dispatcher{{clients, observe, debug}, registry, keyspace, sessions, waiters, watches};
   Session& me = open();
 };
 

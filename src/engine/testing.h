@@ -1,13 +1,49 @@
-// What tests share: what a server would write to its log, as text.
+// What tests share: an engine without a server, and what a server would write to its log, as text.
 #pragma once
 
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "engine/dispatcher.h"
 #include "engine/effects.h"
+#include "engine/session.h"
 
 namespace vitrine {
+
+// Commands are added by whoever uses it. Its clock stands still until the test moves it.
+struct BareEngine {
+  static constexpr int64_t kStart = 1'700'000'000'000;
+
+  Session& open() {
+    Session& session = sessions.open(nullptr, kStart);
+    session.authenticated = true;
+    return session;
+  }
+  // The reply, as it would be sent.
+  std::string reply_to(Session& session, const std::vector<std::string>& words) {
+    std::vector<Bytes> argv(words.begin(), words.end());
+    dispatcher.begin_batch();
+    dispatcher.run(session, dispatcher.prepare(argv));
+    return take_output(session);
+  }
+  static std::string take_output(Session& session) {
+    std::string text = session.out.text();
+    session.out.consume(text.size());
+    return text;
+  }
+
+  ClientOptions clients;
+  ObserveOptions observe;
+  Allowance debug = Allowance::no;
+  Keyspace::Options options;
+  Keyspace keyspace{options, kStart, 1};
+  Sessions sessions;
+  CommandRegistry registry;
+  Waiters waiters{keyspace};
+  WatchTable watches{keyspace, sessions};
+  Dispatcher dispatcher{{clients, observe, debug}, registry, keyspace, sessions, waiters, watches};
+};
 
 // Follows from its birth to its end. SELECT, MULTI and EXEC are left out.
 class StreamRecorder final : public StreamFollower {

@@ -3,43 +3,15 @@
 
 #include "base/random.h"
 #include "base/ticks.h"
-#include "engine/dispatcher.h"
-#include "script/scripting.h"
 #include "script/shebang.h"
+#include "script/testing.h"
 
 namespace vitrine {
 namespace {
 
-class ScriptTest : public testing::Test {
+class ScriptTest : public testing::Test, protected BareScripting {
  protected:
   ScriptTest() { calibrate_ticks(); }
-
-  // The reply, as it would be sent.
-  std::string eval(Bytes code, std::vector<Bytes> arguments = {}) {
-    auto script = scripting_.scripts.load(code, false);
-    if (!script) return script.error();
-    Session session(1, nullptr, 1);
-    Command command;
-    std::vector<Bytes> argv = {"eval", code, "0"};
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
-    Call call(session, &command, argv, keyspace_, dispatcher_.effects(), waiters_, 0, {});
-    scripting_.engine.run(call, {scripting_.scripts.interpreter(), (*script)->function, (*script)->sha,
-                                 (*script)->flags, false, {}, std::span<const Bytes>(argv).subspan(3), code});
-    return session.out.text();
-  }
-
-  Keyspace::Options keyspace_options_;
-  Keyspace keyspace_{keyspace_options_, 1, 1};
-  Sessions sessions_;
-  Waiters waiters_{keyspace_};
-  WatchTable watches_{keyspace_, sessions_};
-  CommandRegistry registry_;
-  ClientOptions clients_;
-  ObserveOptions observe_;
-  Allowance debug_ = Allowance::no;
-  Dispatcher dispatcher_{{clients_, observe_, debug_}, registry_, keyspace_, sessions_, waiters_, watches_};
-  ScriptOptions options_{.busy_threshold_ms = 0, .memory_limit_bytes = 64 << 20};
-  Scripting scripting_{dispatcher_, options_};
 };
 
 TEST_F(ScriptTest, ConvertsValues) {
@@ -52,7 +24,7 @@ TEST_F(ScriptTest, ConvertsValues) {
 }
 
 TEST_F(ScriptTest, CountsItsMemoryExactlyAndLimitsIt) {
-  LuaHeap& heap = scripting_.scripts.interpreter().heap();
+  LuaHeap& heap = scripting.scripts.interpreter().heap();
   eval("return 1");
   size_t before = heap.used_bytes();
   EXPECT_GT(before, 10000u);

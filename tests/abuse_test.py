@@ -1,7 +1,6 @@
 """Bad input and abuse: protocol errors get Redis' text and a close; the server stays within its limits and goes on
 answering the others. VITRINE_PEER=oracle runs the same against Redis 7.0.15."""
 
-import os
 import pathlib
 import random
 import re
@@ -16,15 +15,10 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-import harness                                                    # noqa: E402
 from harness import Closed, Error, encode                         # noqa: E402
+from subject import PEER, start                                   # noqa: E402
 
-PEER = os.environ.get('VITRINE_PEER', 'vitrine')
 MB = 1 << 20
-
-
-def start(*settings):
-    return harness.peer(PEER, *settings)
 
 
 @pytest.fixture(scope='module')

@@ -1,9 +1,7 @@
 """Connections: what clients say of themselves and do to each other, and the limits they live under.
 VITRINE_PEER=oracle runs the same against Redis 7.0.15."""
 
-import os
 import pathlib
-import re
 import socket
 import sys
 import time
@@ -14,15 +12,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import harness                                                    # noqa: E402
 from harness import Closed, Error, config, encode, eventually, info    # noqa: E402
+from subject import ORACLE, ours, start                           # noqa: E402
 
-PEER = os.environ.get('VITRINE_PEER', 'vitrine')
-ORACLE = PEER == 'oracle'
 MB = 1 << 20
-ours = pytest.mark.skipif(ORACLE, reason='newer than Redis 7.0, or our own')
-
-
-def start(*settings, **kw):
-    return harness.peer(PEER, *settings, **kw)
 
 
 @pytest.fixture(scope='module')

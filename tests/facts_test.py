@@ -16,15 +16,15 @@ sys.path[:0] = [str(HERE), str(HERE.parent / 'tools')]
 
 import command_table                                              # noqa: E402
 import harness                                                    # noqa: E402
+from subject import PEER, ours                                    # noqa: E402
 
 FACTS = pathlib.Path(os.environ.get('VITRINE_FACTS') or HERE.parent.parent / 'shared/facts')
-PEER = os.environ.get('VITRINE_PEER', 'vitrine')
 
 # Groups whose commands must all be there, but for those that belong to rooms not built yet.
 COMPLETE_GROUPS = {'string', 'list', 'hash', 'set', 'sorted-set', 'stream', 'generic', 'transactions', 'connection',
                    'bitmap', 'hyperloglog', 'geo'}
 NOT_YET = {'wait', 'waitaof'}
-NOT_YET_SUB = {'client|tracking', 'client|caching', 'client|trackinginfo', 'client|getredir', 'client|import-source'}
+NOT_YET_SUB = {'client|import-source'}
 MUST_HAVE = {'command', 'config', 'debug', 'flushall', 'flushdb', 'info', 'dbsize', 'latency', 'lolwut', 'memory',
              'monitor', 'shutdown', 'slowlog', 'commandlog', 'swapdb', 'time', 'delifeq', 'msetex', 'delex', 'digest',
              'increx', 'lmovem', 'blmovem', 'sunioncard', 'sdiffcard', 'hotkeys'}

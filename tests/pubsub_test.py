@@ -1,14 +1,10 @@
 """Publish and subscribe beside the other parts: users, limits, clients that leave."""
 
-import os
 
 import pytest
 
 from harness import eventually, peer
-
-PEER = os.environ.get('VITRINE_PEER', 'vitrine')
-
-
+from subject import PEER
 @pytest.fixture(scope='module')
 def server():
     with peer(PEER) as s:

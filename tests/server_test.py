@@ -17,23 +17,8 @@ sys.path.insert(0, str(HERE))
 
 import harness                                                    # noqa: E402
 from harness import Client, Error, config, eventually, info, reachable    # noqa: E402
+from subject import ORACLE, PEER, once, ours, start, write        # noqa: E402
 
-PEER = os.environ.get('VITRINE_PEER', 'vitrine')
-ORACLE = PEER == 'oracle'
-ours = pytest.mark.skipif(ORACLE, reason='newer than Redis 7.0, or our own')
-
-
-def start(*settings, **kw):
-    return harness.peer(PEER, *settings, **kw)
-
-
-def once(args, peer=PEER, **kw):
-    return harness.run_once(peer, args, **kw)
-
-
-def write(path, text):
-    path.write_text(text)
-    return str(path)
 
 
 # ---- command line -----------------------------------------------------------------------------------------------

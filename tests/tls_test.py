@@ -18,9 +18,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import harness                                                    # noqa: E402
 from certificates import Authority, openssl                       # noqa: E402
 from harness import Closed, Error                                 # noqa: E402
+from subject import PEER, ours                                    # noqa: E402
 
-PEER = os.environ.get('VITRINE_PEER', 'vitrine')
-ours = pytest.mark.skipif(PEER == 'oracle', reason='not in Redis 7.0.15')
 
 
 @pytest.fixture(scope='module')

@@ -19,8 +19,8 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import harness                                                    # noqa: E402
+from subject import PEER                                          # noqa: E402
 
-PEER = os.environ.get('VITRINE_PEER', 'vitrine')
 pytestmark = pytest.mark.skipif(not shutil.which('redis-cli'), reason='redis-tools is not installed')
 
 

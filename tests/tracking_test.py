@@ -1,14 +1,12 @@
 """Client-side caching: CLIENT TRACKING and what follows from it, over real connections."""
 
-import os
 import random
 import time
 
 import pytest
 
 from harness import Error, Map, Push, SetReply, peer
-
-PEER = os.environ.get('VITRINE_PEER', 'vitrine')
+from subject import PEER
 ALL_KEYS = [b'invalidate', None]
 
 

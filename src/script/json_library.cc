@@ -421,39 +421,32 @@ void switch_option(lua_State* L, int index, int& value, const char* third) {
   else lua_pushboolean(L, value);
 }
 
+void flag_option(lua_State* L, int index, bool& value) {
+  int on = value;
+  switch_option(L, index, on, nullptr);
+  value = on;
+}
+
+// Functions that set one option, if they are given something, and return it.
+template <int JsonOptions::*kOption, int kMost = INT_MAX>
+int number(lua_State* L) {
+  at_most(L, 1);
+  return integer_option(L, 1, Interpreter::of(L).json.*kOption, 1, kMost), 1;
+}
+
+template <bool JsonOptions::*kOption>
+int flag(lua_State* L) {
+  at_most(L, 1);
+  return flag_option(L, 1, Interpreter::of(L).json.*kOption), 1;
+}
+
 int encode_sparse_array(lua_State* L) {
   JsonOptions& o = Interpreter::of(L).json;
   at_most(L, 3);
-  int convert = o.sparse_convert;
-  switch_option(L, 1, convert, nullptr);
-  o.sparse_convert = convert;
+  flag_option(L, 1, o.sparse_convert);
   integer_option(L, 2, o.sparse_ratio, 0, INT_MAX);
   integer_option(L, 3, o.sparse_safe, 0, INT_MAX);
   return 3;
-}
-
-int encode_max_depth(lua_State* L) {
-  at_most(L, 1);
-  return integer_option(L, 1, Interpreter::of(L).json.encode_max_depth, 1, INT_MAX), 1;
-}
-
-int decode_max_depth(lua_State* L) {
-  at_most(L, 1);
-  return integer_option(L, 1, Interpreter::of(L).json.decode_max_depth, 1, INT_MAX), 1;
-}
-
-int encode_number_precision(lua_State* L) {
-  at_most(L, 1);
-  return integer_option(L, 1, Interpreter::of(L).json.precision, 1, 14), 1;
-}
-
-int encode_keep_buffer(lua_State* L) {
-  JsonOptions& o = Interpreter::of(L).json;
-  at_most(L, 1);
-  int keep = o.keep_buffer;
-  switch_option(L, 1, keep, nullptr);
-  o.keep_buffer = keep;
-  return 1;
 }
 
 int encode_invalid_numbers(lua_State* L) {
@@ -462,15 +455,6 @@ int encode_invalid_numbers(lua_State* L) {
   int how = static_cast<int>(o.encode_invalid);
   switch_option(L, 1, how, "null");
   o.encode_invalid = static_cast<JsonOptions::Invalid>(how);
-  return 1;
-}
-
-int decode_invalid_numbers(lua_State* L) {
-  JsonOptions& o = Interpreter::of(L).json;
-  at_most(L, 1);
-  int allow = o.decode_invalid;
-  switch_option(L, 1, allow, nullptr);
-  o.decode_invalid = allow;
   return 1;
 }
 
@@ -485,12 +469,12 @@ void push_json_library(lua_State* L, Interpreter& lua) {
   static const luaL_Reg kFunctions[] = {{"encode", encode},
                                         {"decode", decode},
                                         {"encode_sparse_array", encode_sparse_array},
-                                        {"encode_max_depth", encode_max_depth},
-                                        {"decode_max_depth", decode_max_depth},
-                                        {"encode_number_precision", encode_number_precision},
-                                        {"encode_keep_buffer", encode_keep_buffer},
+                                        {"encode_max_depth", number<&JsonOptions::encode_max_depth>},
+                                        {"decode_max_depth", number<&JsonOptions::decode_max_depth>},
+                                        {"encode_number_precision", number<&JsonOptions::precision, 14>},
+                                        {"encode_keep_buffer", flag<&JsonOptions::keep_buffer>},
                                         {"encode_invalid_numbers", encode_invalid_numbers},
-                                        {"decode_invalid_numbers", decode_invalid_numbers},
+                                        {"decode_invalid_numbers", flag<&JsonOptions::decode_invalid>},
                                         {"new", new_instance},
                                         {nullptr, nullptr}};
   lua_newtable(L);

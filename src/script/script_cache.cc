@@ -34,7 +34,7 @@ std::expected<ScriptCache::Script*, std::string> ScriptCache::load(Bytes code, b
   auto function = lua_->compile(shebang->rest);
   if (!function) return std::unexpected("ERR Error compiling script (new function): " + function.error());
   if (!keep) make_place();
-  auto fresh = std::make_unique<Script>(sha, std::string(code), *function, *flags, keep);
+  std::unique_ptr<Script> fresh(new Script{sha, std::string(code), *function, *flags, keep});
   script = fresh.get();
   if (!keep) in_order_.push_front(script), script->use = in_order_.begin();
   bytes_ += sizeof(Script) + script->code.capacity();

@@ -532,3 +532,32 @@ def test_memory_usage_is_the_growth_of_used_memory(client, kind):
         sampled = client.ok('MEMORY', 'USAGE', 'k')
         assert abs(sampled - usage) < usage / 4 + 200
         client.ok('DEL', 'k')
+
+
+@pytest.mark.parametrize('depth', [1, 3])
+def test_lists_are_compressed_between_their_ends(client, depth):
+    items = [f'{i:06} the quick brown fox jumps over the lazy dog' for i in range(50000)]
+
+    def fill(key):
+        for i in range(0, len(items), 1000):
+            client.ok('RPUSH', key, *items[i:i + 1000])
+        return client.ok('MEMORY', 'USAGE', key)
+
+    plain = fill('plain')
+    client.ok('CONFIG', 'SET', 'list-compress-depth', depth)
+    try:
+        assert fill('small') < plain / 3
+        client.ok('LSET', 'small', 30000, 'other')
+        client.ok('LINSERT', 'small', 'BEFORE', items[20000], 'between')
+        assert client.ok('LREM', 'small', 0, items[10000]) == 1
+        items[30000:30001], items[20000:20000] = ['other'], ['between']
+        del items[10000]
+        assert client.ok('LRANGE', 'small', 0, -1) == [x.encode() for x in items]
+        assert client.ok('LINDEX', 'small', 25000) == items[25000].encode()
+        assert client.ok('SORT', 'small', 'ALPHA', 'LIMIT', 0, 3) == [x.encode() for x in sorted(items)[:3]]
+        payload = client.ok('DUMP', 'small')
+        client.ok('RESTORE', 'again', 0, payload)
+        assert client.ok('DEBUG', 'DIGEST-VALUE', 'again') == client.ok('DEBUG', 'DIGEST-VALUE', 'small')
+        assert client.ok('MEMORY', 'USAGE', 'again') < plain / 3
+    finally:
+        client.ok('CONFIG', 'SET', 'list-compress-depth', 0)

@@ -109,6 +109,7 @@ class Sorter {
   std::vector<Row> rows_;
   Order::Part part_{0, 0};   // of the rows, what is wanted
   bool unordered_ = false;   // the source has no order of its own
+  bool lent_briefly_ = false;
   bool sorts_ = false;
   bool collates_ = false;
 };
@@ -125,7 +126,7 @@ void Sorter::add(const PackedValue& v) {
   char digits[24];
   Bytes text = v.bytes(digits);
   // A set lends short members for a moment only.
-  if (v.is_int || (unordered_ && text.size() < 16)) text = {keep(text), text.size()};
+  if (v.is_int || lent_briefly_ || (unordered_ && text.size() < 16)) text = {keep(text), text.size()};
   Row row;
   row.element = text;
   row.weight = nullptr;
@@ -136,6 +137,7 @@ void Sorter::add(const PackedValue& v) {
 
 void Sorter::load_list(const List& list) {
   size_t size = list.size();
+  lent_briefly_ = list.lends_briefly();
   auto visit = [&](const PackedValue& v) { add(v); };
   Order::Part part = sorts_ ? Order::Part{0, size} : order_.part(size);
   rows_.reserve(part.n);

@@ -1,13 +1,16 @@
 #include "ds/packed_list.h"
 
+#include <utility>
+
 #include "base/check.h"
 #include "base/memory.h"
 
 namespace vitrine {
 
-PackedList::Limits PackedList::Limits::of(int64_t fill, size_t plain_bytes) {
+PackedList::Limits PackedList::Limits::of(int64_t fill, size_t plain_bytes, size_t compress_depth) {
   Limits limits;
   limits.plain_bytes = plain_bytes;
+  limits.compress_depth = compress_depth;
   if (fill >= 0) {
     limits.node_items = static_cast<size_t>(std::max<int64_t>(fill, 1));
   } else {
@@ -21,20 +24,65 @@ PackedList::~PackedList() { drop_nodes(0, nodes_.size()); }
 std::unique_ptr<PackedList> PackedList::clone() const {
   auto copy = std::make_unique<PackedList>(limits_);
   for (size_t i = 0; i < nodes_.size(); i++) {
-    const PackedNode& n = nodes_[i];
-    PackedNode c = PackedNode::make(n.run(), copy->block_memory_);
-    std::memcpy(c.block, n.first(), n.run());
-    c.end = static_cast<uint32_t>(n.run());
-    c.count = n.count;
-    c.plain = n.plain;
-    copy->nodes_.insert(i, c);
+    copy->nodes_.insert(i, nodes_[i].clone(copy->block_memory_));
   }
   copy->size_ = size_;
+  copy->open_ = open_;
   return copy;
 }
 
 size_t PackedList::memory_bytes() const {
   return memory::good_size(sizeof(PackedList)) + nodes_.memory() + block_memory_;
+}
+
+size_t PackedList::compressed_nodes() const {
+  size_t n = 0;
+  for (size_t i = 0; i < nodes_.size(); i++) n += nodes_[i].compressed;
+  return n;
+}
+
+// ---- which nodes are compressed ----
+
+PackedNode& PackedList::insert_node(size_t i, const PackedNode& node) {
+  if (open_ != kNone && open_ >= i) open_++;
+  return nodes_.insert(i, node);
+}
+
+void PackedList::erase_nodes(size_t i, size_t n) {
+  if (open_ != kNone && open_ >= i) open_ = open_ < i + n ? kNone : open_ - n;
+  nodes_.erase(i, n);
+}
+
+void PackedList::compress_at(size_t i) {
+  if (i != open_ && between_ends(i)) nodes_[i].compress(block_memory_);
+}
+
+void PackedList::touch(size_t i) {
+  if (limits_.compress_depth == 0 || i == open_) return;
+  size_t before = std::exchange(open_, between_ends(i) ? i : kNone);
+  if (before != kNone) compress_at(before);
+}
+
+PackedNode& PackedList::open(size_t i) {
+  touch(i);
+  PackedNode& node = nodes_[i];
+  node.expand(block_memory_);
+  return node;
+}
+
+void PackedList::settle(size_t around) {
+  size_t depth = limits_.compress_depth, n = nodes_.size();
+  if (__builtin_expect(depth == 0, 1)) return;
+  for (size_t i = 0; i < std::min(depth, n); i++) {
+    nodes_[i].expand(block_memory_);
+    nodes_[n - 1 - i].expand(block_memory_);
+  }
+  if (open_ != kNone && !between_ends(open_)) open_ = kNone;
+  if (n <= 2 * depth) return;
+  compress_at(depth);
+  compress_at(n - 1 - depth);
+  constexpr size_t kNear = 2;
+  for (size_t i = around - std::min(around, kNear); i <= around + kNear && i < n; i++) compress_at(i);
 }
 
 bool PackedList::must_be_plain(const PackedItem& item) const {
@@ -59,7 +107,7 @@ void PackedList::drop_nodes(size_t node, size_t n) {
     size_ -= nodes_[i].count;
     nodes_[i].release(block_memory_);
   }
-  if (n > 0) nodes_.erase(node, n);
+  if (n > 0) erase_nodes(node, n);
 }
 
 void PackedList::clear() { drop_nodes(0, nodes_.size()); }
@@ -79,7 +127,8 @@ void PackedList::push_back(const PackedItem& item) {
     }
     tail.trim(block_memory_);
   }
-  nodes_.insert(nodes_.size(), make_node(item));
+  insert_node(nodes_.size(), make_node(item));
+  settle(nodes_.size());
 }
 
 void PackedList::push_front(const PackedItem& item) {
@@ -97,7 +146,8 @@ void PackedList::push_front(const PackedItem& item) {
     }
     head.trim(block_memory_);
   }
-  nodes_.insert(0, make_node(item));
+  insert_node(0, make_node(item));
+  settle(0);
 }
 
 PackedValue PackedList::back() const {
@@ -107,7 +157,10 @@ PackedValue PackedList::back() const {
 
 void PackedList::pop_back() {
   PackedNode& tail = nodes_.back();
-  if (tail.count == 1) return drop_nodes(nodes_.size() - 1, 1);
+  if (tail.count == 1) {
+    drop_nodes(nodes_.size() - 1, 1);
+    return settle(nodes_.size());
+  }
   tail.end = static_cast<uint32_t>(packed_detail::prev(tail.stop()) - tail.block);
   tail.count--;
   size_--;
@@ -116,7 +169,10 @@ void PackedList::pop_back() {
 
 void PackedList::pop_front() {
   PackedNode& head = nodes_.front();
-  if (head.count == 1) return drop_nodes(0, 1);
+  if (head.count == 1) {
+    drop_nodes(0, 1);
+    return settle(0);
+  }
   head.begin = static_cast<uint32_t>(packed_detail::next(head.first()) - head.block);
   head.count--;
   size_--;
@@ -124,7 +180,7 @@ void PackedList::pop_front() {
 }
 
 void PackedList::Iterator::next() {
-  const PackedNode& n = list_->nodes_[node_];
+  PackedNode n = list_->nodes_[node_].readable();
   size_t following = n.plain ? n.run() : packed_detail::next(n.first() + offset_) - n.first();
   *this = list_->normal(node_, following);
 }
@@ -133,10 +189,10 @@ void PackedList::Iterator::prev() {
   if (offset_ == 0) {
     // Before the first one node_ becomes the largest number: not valid.
     if (node_-- == 0) return;
-    const PackedNode& n = list_->nodes_[node_];
+    PackedNode n = list_->nodes_[node_].readable();
     offset_ = n.plain ? 0 : packed_detail::prev(n.stop()) - n.first();
   } else {
-    const PackedNode& n = list_->nodes_[node_];
+    PackedNode n = list_->nodes_[node_].readable();
     offset_ = packed_detail::prev(n.first() + offset_) - n.first();
   }
 }
@@ -162,11 +218,12 @@ PackedList::Iterator PackedList::at(int64_t index) const {
   if (index < 0) index += static_cast<int64_t>(size_);
   if (index < 0 || static_cast<size_t>(index) >= size_) return end();
   Location l = locate(static_cast<size_t>(index));
-  return Iterator(this, l.node, nodes_[l.node].element(l.position) - nodes_[l.node].first());
+  PackedNode node = nodes_[l.node].readable();
+  return Iterator(this, l.node, node.element(l.position) - node.first());
 }
 
 PackedList::Iterator PackedList::insert_in_node(size_t node, size_t offset, const PackedItem& item) {
-  PackedNode& n = nodes_[node];
+  PackedNode& n = open(node);
   item.write(n.open(offset, item.size(), block_memory_));
   n.count++;
   return Iterator(this, node, offset);
@@ -179,7 +236,8 @@ PackedList::Iterator PackedList::insert_at(Iterator at, const PackedItem& item) 
   if (at.offset_ > 0) return insert_into_split(at, item);
   if (at.node_ > 0 && fits(nodes_[at.node_ - 1], item, bytes))
     return insert_in_node(at.node_ - 1, nodes_[at.node_ - 1].run(), item);
-  nodes_.insert(at.node_, make_node(item));
+  insert_node(at.node_, make_node(item));
+  settle(at.node_);
   return at;
 }
 
@@ -193,15 +251,16 @@ PackedList::Iterator PackedList::insert_into_split(Iterator at, const PackedItem
   } else if (fits(nodes_[left + 1], item, bytes)) {
     placed = insert_in_node(left + 1, 0, item);
   } else {
-    nodes_.insert(left + 1, make_node(item));
+    insert_node(left + 1, make_node(item));
   }
   join_if_small(left + 1, placed);
   if (left > 0) join_if_small(left - 1, placed);
+  settle(placed.node_);
   return placed;
 }
 
 void PackedList::split(size_t node, size_t offset) {
-  PackedNode& left = nodes_[node];
+  PackedNode& left = open(node);
   size_t before = 0, bytes = left.run() - offset;
   for (const uint8_t *p = left.first(), *stop = p + offset; p < stop; p = packed_detail::next(p)) before++;
   PackedNode right = PackedNode::make(bytes, block_memory_);
@@ -211,21 +270,22 @@ void PackedList::split(size_t node, size_t offset) {
   left.end -= static_cast<uint32_t>(bytes);
   left.count = before;
   left.trim(block_memory_);
-  nodes_.insert(node + 1, right);
+  insert_node(node + 1, right);
 }
 
 // Joins a node and the next where both together fill no more than half a node: so what joined does not soon split.
 void PackedList::join_if_small(size_t node, Iterator& kept) {
   if (node + 1 >= nodes_.size()) return;
-  PackedNode &a = nodes_[node], &b = nodes_[node + 1];
-  if (a.plain || b.plain) return;
-  size_t bytes = a.run() + b.run() + Packed::kHeader;
-  if (bytes > limits_.node_bytes / 2 || size_t{a.count} + b.count > limits_.node_items / 2) return;
+  if (nodes_[node].plain || nodes_[node + 1].plain) return;
+  size_t bytes = nodes_[node].run() + nodes_[node + 1].run() + Packed::kHeader;
+  size_t items = size_t{nodes_[node].count} + nodes_[node + 1].count;
+  if (bytes > limits_.node_bytes / 2 || items > limits_.node_items / 2) return;
+  PackedNode &a = open(node), &b = nodes_[node + 1];
   size_t offset = a.run();
-  std::memcpy(a.open(offset, b.run(), block_memory_), b.first(), b.run());
+  std::memcpy(a.open(offset, b.run(), block_memory_), b.readable().first(), b.run());
   a.count += b.count;
   b.release(block_memory_);
-  nodes_.erase(node + 1);
+  erase_nodes(node + 1);
   if (kept.node_ == node + 1) kept = Iterator(this, node, offset + kept.offset_);
   else if (kept.node_ > node + 1) kept.node_--;
 }
@@ -238,13 +298,14 @@ PackedList::Iterator PackedList::insert_after(Iterator at, const PackedItem& ite
 }
 
 PackedList::Iterator PackedList::replace(Iterator at, const PackedItem& item) {
-  PackedNode& n = nodes_[at.node_];
-  if (n.plain) {
+  if (nodes_[at.node_].plain) {
     // Alone in its node: so is the new one, at first.
-    n.release(block_memory_);
-    n = make_node(item);
+    touch(at.node_);
+    nodes_[at.node_].release(block_memory_);
+    nodes_[at.node_] = make_node(item);
     return at;
   }
+  PackedNode& n = open(at.node_);
   const uint8_t* p = n.first() + at.offset_;
   size_t old_size = packed_detail::next(p) - p, new_size = item.size();
   if (!must_be_plain(item) && n.run() - old_size + new_size + Packed::kHeader <= limits_.node_bytes) {
@@ -257,11 +318,12 @@ PackedList::Iterator PackedList::replace(Iterator at, const PackedItem& item) {
 }
 
 PackedList::Iterator PackedList::erase(Iterator at) {
-  PackedNode& n = nodes_[at.node_];
+  size_t nodes = nodes_.size();
   Iterator following = at;
-  if (n.count == 1) {
+  if (nodes_[at.node_].count == 1) {
     drop_nodes(at.node_, 1);
   } else {
+    PackedNode& n = open(at.node_);
     const uint8_t* p = n.first() + at.offset_;
     n.cut(at.offset_, packed_detail::next(p) - p);
     n.count--;
@@ -271,6 +333,7 @@ PackedList::Iterator PackedList::erase(Iterator at) {
     join_if_small(at.node_, following);
   }
   if (at.node_ > 0) join_if_small(at.node_ - 1, following);
+  if (nodes_.size() != nodes) settle(at.node_);
   return following;
 }
 
@@ -281,14 +344,14 @@ void PackedList::erase_range(size_t index, size_t n) {
   auto [i, position] = locate(index);
   size_t first = i;
   while (n > 0) {
-    PackedNode& node = nodes_[i];
-    size_t here = std::min<size_t>(n, node.count - position);
-    if (here == node.count) {
+    size_t here = std::min<size_t>(n, nodes_[i].count - position);
+    if (here == nodes_[i].count) {
       size_t whole = 0;
       while (i + whole < nodes_.size() && n >= nodes_[i + whole].count) n -= nodes_[i + whole++].count;
       drop_nodes(i, whole);
       continue;
     }
+    PackedNode& node = open(i);
     const uint8_t* from = node.element(position);
     const uint8_t* to = position + here == node.count ? node.stop() : node.element(position + here);
     node.cut(from - node.first(), to - from);
@@ -302,6 +365,7 @@ void PackedList::erase_range(size_t index, size_t n) {
   Iterator kept = begin();
   join_if_small(first, kept);
   if (first > 0) join_if_small(first - 1, kept);
+  settle(first);
 }
 
 void PackedList::take_block(uint8_t* block) {
@@ -320,13 +384,14 @@ void PackedList::take_block(uint8_t* block) {
   block_memory_ += n.capacity;
   size_ += n.count;
   if (nodes_.size() > 0) nodes_.back().trim(block_memory_);
-  nodes_.insert(nodes_.size(), n);
+  insert_node(nodes_.size(), n);
+  settle(nodes_.size());
 }
 
 size_t PackedList::block_bytes() const {
   size_t bytes = Packed::kHeader;
   for (size_t i = 0; i < nodes_.size(); i++) {
-    const PackedNode& n = nodes_[i];
+    PackedNode n = nodes_[i].readable();
     bytes += n.plain ? PackedItem(n.bytes()).size() : n.run();
   }
   return bytes;
@@ -335,7 +400,7 @@ size_t PackedList::block_bytes() const {
 uint8_t* PackedList::to_block() {
   Packed packed = Packed::create(block_bytes() - Packed::kHeader);
   for (size_t i = 0; i < nodes_.size(); i++) {
-    const PackedNode& n = nodes_[i];
+    PackedNode n = nodes_[i].readable();
     if (n.plain) packed.append(n.bytes());
     else packed.append_run(n.bytes(), n.count);
   }

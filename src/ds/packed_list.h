@@ -9,9 +9,13 @@
 // of the directory and walks half a node; changes in the middle move at most half a node. Nodes that have become small
 // join their neighbours. An item that is too large for a node has a plain one to itself.
 //
+// With a compress_depth the nodes between the ends are compressed, save those that hardly become smaller, and the one
+// that was changed last: so who works at one place in the middle does not compress it again and again.
+//
 // The item given to a change must not borrow from this same list: moving an item from one end to the other takes a
 // copy.
-// Values read, and iterators, die with any change but those that return an iterator to go on with.
+// Values read, and iterators, die with any change but those that return an iterator to go on with. Values of a list
+// with a compress_depth die also when one of another node, or of another such list, is read.
 #pragma once
 
 #include <algorithm>
@@ -28,10 +32,11 @@ class PackedList {
     size_t node_bytes = 8192;
     size_t node_items = SIZE_MAX;
     size_t plain_bytes = size_t{1} << 30;  // items from this size on are plain in any case
+    size_t compress_depth = 0;             // so many nodes at either end are not compressed; 0: none is
 
     // As the setting list-max-listpack-size says: from 0 on items per node (at least one, and at most 8 KB); -1..-5: 4,
     // 8, 16, 32, 64 KB.
-    static Limits of(int64_t fill, size_t plain_bytes = size_t{1} << 30);
+    static Limits of(int64_t fill, size_t plain_bytes = size_t{1} << 30, size_t compress_depth = 0);
     // Whether so many elements of so many bytes in all, with a block's header, are more than a node may hold.
     bool exceeded(size_t bytes, size_t items) const { return bytes > node_bytes || items > node_items; }
   };
@@ -48,6 +53,7 @@ class PackedList {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   size_t node_count() const { return nodes_.size(); }
+  size_t compressed_nodes() const;
   // All that is allocated, this object included. O(1).
   size_t memory_bytes() const;
 
@@ -64,7 +70,7 @@ class PackedList {
    public:
     bool valid() const { return node_ < list_->nodes_.size(); }
     // REQUIRES: valid().
-    PackedValue value() const { return list_->nodes_[node_].value(offset_); }
+    PackedValue value() const { return list_->nodes_[node_].readable().value(offset_); }
     void next();
     // Also from the end.
     void prev();
@@ -106,7 +112,10 @@ class PackedList {
   // Calls fn(Bytes run, size_t count, bool plain) for each node: elements in packed form, or one item's bytes.
   template <class Fn>
   void for_each_node(Fn&& fn) const {
-    for (size_t i = 0; i < nodes_.size(); i++) fn(nodes_[i].bytes(), size_t{nodes_[i].count}, bool(nodes_[i].plain));
+    for (size_t i = 0; i < nodes_.size(); i++) {
+      PackedNode node = nodes_[i].readable();
+      fn(node.bytes(), size_t{node.count}, bool(node.plain));
+    }
   }
 
   // Adds all elements of a Packed at the end, and takes its block.
@@ -135,10 +144,25 @@ class PackedList {
   void split(size_t node, size_t offset);
   void join_if_small(size_t node, Iterator& kept);
   void drop_nodes(size_t node, size_t n);
+  PackedNode& insert_node(size_t i, const PackedNode& node);
+  void erase_nodes(size_t i, size_t n = 1);
+
+  // The node, to be changed: it is open from now on, and no other between the ends.
+  PackedNode& open(size_t i);
+  void touch(size_t i);
+  bool between_ends(size_t i) const {
+    return i >= limits_.compress_depth && i + limits_.compress_depth < nodes_.size();
+  }
+  void compress_at(size_t i);
+  // After nodes came or went there: the ends are open, and what has come between them is compressed.
+  void settle(size_t around);
+
+  static constexpr size_t kNone = SIZE_MAX;
 
   Limits limits_;
   size_t size_ = 0;
   size_t block_memory_ = 0;
+  size_t open_ = kNone;   // between the ends
   PackedNodes nodes_;
 };
 
@@ -148,12 +172,12 @@ void PackedList::for_each_while(size_t index, size_t n, Fn&& fn) const {
   n = std::min(n, size_ - index);
   if (n == 0) return;
   auto [i, position] = locate(index);
-  const uint8_t* p = nodes_[i].element(position);
+  PackedNode node = nodes_[i].readable();
+  const uint8_t* p = node.element(position);
   while (true) {
-    const PackedNode& node = nodes_[i];
     size_t here = std::min<size_t>(n, node.count - position);
     n -= here;
-    if (n > 0) __builtin_prefetch(nodes_[i + 1].first());
+    if (n > 0) __builtin_prefetch(nodes_[i + 1].block + nodes_[i + 1].begin);
     if (__builtin_expect(node.plain, 0)) {
       if (!fn(PackedValue{false, 0, node.bytes()})) return;
     } else {
@@ -164,7 +188,8 @@ void PackedList::for_each_while(size_t index, size_t n, Fn&& fn) const {
       }
     }
     if (n == 0) return;
-    p = nodes_[++i].first();
+    node = nodes_[++i].readable();
+    p = node.first();
     position = 0;
   }
 }

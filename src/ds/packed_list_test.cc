@@ -13,6 +13,11 @@ namespace {
 using Model = std::deque<std::string>;
 using Limits = PackedList::Limits;
 
+std::string item15(size_t i) {
+  std::string digits = std::to_string(i);
+  return "item:" + std::string(10 - digits.size(), '0') + digits;
+}
+
 Model forwards(const PackedList& list) {
   Model all;
   for (auto i = list.begin(); i.valid(); i.next()) all.push_back(i.value().str());
@@ -53,7 +58,9 @@ void expect_sound_nodes(const PackedList& list) {
     ASSERT_EQ(counted, count);
     ASSERT_FALSE(list.limits().exceeded(run.size() + Packed::kHeader, count));
   });
-  ASSERT_GE(list.memory_bytes(), bytes);
+  if (list.limits().compress_depth == 0) { ASSERT_GE(list.memory_bytes(), bytes); }
+  ASSERT_LE(list.compressed_nodes() + 2 * list.limits().compress_depth,
+            std::max(list.node_count(), 2 * list.limits().compress_depth));
 }
 
 struct Actor {
@@ -199,6 +206,48 @@ TEST(PackedList, BehavesAsADequeOfTinyNodesAndPlainItems) {
   }
 }
 
+TEST(PackedList, BehavesAsADequeWithCompressedNodes) {
+  for (uint64_t seed = 0; seed < 24; seed++) {
+    SCOPED_TRACE(seed);
+    Limits limits = Limits::of(seed % 4 == 0 ? -2 : static_cast<int64_t>(4 << seed % 4), seed % 5 ? 1 << 30 : 100);
+    limits.compress_depth = 1 + seed % 3;
+    ASSERT_NO_FATAL_FAILURE(live(limits, seed, seed % 2 ? 300 : 20000, 1500));
+  }
+}
+
+TEST(PackedList, CompressesWhatLiesBetweenTheEnds) {
+  constexpr size_t kItems = 100000;
+  for (size_t depth : {1, 2, 5}) {
+    PackedList plain, list(Limits::of(-2, 1 << 30, depth));
+    for (size_t i = 0; i < kItems; i++) plain.push_back(item15(i)), list.push_back(item15(i));
+    EXPECT_EQ(list.compressed_nodes(), list.node_count() - 2 * depth);
+    EXPECT_LT(list.memory_bytes() * 5 / 2, plain.memory_bytes());
+    EXPECT_EQ(forwards(list), forwards(plain));
+    // One place after the other, and only the last stays open.
+    for (size_t i = 7000; i < kItems; i += 7000) list.replace(list.at(static_cast<int64_t>(i)), item15(i + 1));
+    EXPECT_EQ(list.compressed_nodes(), list.node_count() - 2 * depth - 1);
+    EXPECT_LE(list.clone()->memory_bytes(), list.memory_bytes());
+    // What comes to an end is opened.
+    list.erase_range(5000, kItems - 10000);
+    EXPECT_EQ(list.at(4999).value().str(), item15(4999));
+    EXPECT_EQ(list.at(5000).value().str(), item15(kItems - 5000));
+    while (list.node_count() > 2 * depth) list.pop_front();
+    EXPECT_EQ(list.compressed_nodes(), 0u);
+  }
+}
+
+TEST(PackedList, LeavesAloneWhatCompressesBadly) {
+  Random random(3);
+  PackedList list(Limits::of(-1, 1 << 30, 1));
+  for (int i = 0; i < 2000; i++) {
+    std::string noise(40, 0);
+    for (char& c : noise) c = static_cast<char>(random.next());
+    list.push_back(noise);
+  }
+  EXPECT_GT(list.node_count(), 10u);
+  EXPECT_EQ(list.compressed_nodes(), 0u);
+}
+
 TEST(PackedList, ReadsTheSettingOfNodeSizes) {
   EXPECT_EQ(Limits::of(-1).node_bytes, 4096u);
   EXPECT_EQ(Limits::of(-2).node_bytes, 8192u);
@@ -210,11 +259,6 @@ TEST(PackedList, ReadsTheSettingOfNodeSizes) {
   EXPECT_TRUE(Limits::of(7).exceeded(20, 8));
   EXPECT_FALSE(Limits::of(7).exceeded(8192, 7));
   EXPECT_TRUE(Limits::of(7).exceeded(8193, 7));
-}
-
-std::string item15(size_t i) {
-  std::string digits = std::to_string(i);
-  return "item:" + std::string(10 - digits.size(), '0') + digits;
 }
 
 TEST(PackedList, TakesLittleMoreThanItsItems) {

@@ -1,6 +1,10 @@
 #include "ds/packed_nodes.h"
 
+#include <liblzf/lzf.h>
+
 #include <algorithm>
+#include <atomic>
+#include <vector>
 
 #include "base/check.h"
 #include "base/memory.h"
@@ -12,6 +16,40 @@ namespace {
 constexpr size_t kSmallestNode = 64;
 
 uint8_t* allocate_block(size_t capacity) { return static_cast<uint8_t*>(memory::allocate(capacity)); }
+
+// The head of a compressed block.
+struct CompressedHead {
+  static constexpr size_t kBytes = 12;
+
+  uint64_t stamp;
+  uint32_t bytes;
+
+  void write(uint8_t* to) const {
+    std::memcpy(to, &stamp, 8);
+    std::memcpy(to + 8, &bytes, 4);
+  }
+  static CompressedHead read(const uint8_t* from) {
+    CompressedHead head;
+    std::memcpy(&head.stamp, from, 8);
+    std::memcpy(&head.bytes, from + 8, 4);
+    return head;
+  }
+};
+
+constexpr size_t kLeastToCompress = 48, kLeastWon = 8;
+constexpr size_t kKeptScratchBytes = size_t{1} << 20;
+
+// Of each thread; a large one goes with the next use.
+uint8_t* scratch_of(std::vector<uint8_t>& scratch, size_t bytes) {
+  if (scratch.size() > kKeptScratchBytes && bytes < scratch.size() / 4) scratch = {};
+  if (scratch.size() < bytes) scratch.resize(bytes);
+  return scratch.data();
+}
+
+void expand_to(uint8_t* to, size_t bytes, const uint8_t* block) {
+  CompressedHead head = CompressedHead::read(block);
+  CHECK(lzf_decompress(block + CompressedHead::kBytes, head.bytes, to, static_cast<unsigned>(bytes)) == bytes);
+}
 
 }  // namespace
 
@@ -32,6 +70,67 @@ PackedNode PackedNode::make_plain(Bytes text, size_t& account) {
   n.plain = 1;
   n.count = 1;
   return n;
+}
+
+PackedNode PackedNode::clone(size_t& account) const {
+  size_t held = compressed ? CompressedHead::kBytes + CompressedHead::read(block).bytes : run();
+  PackedNode copy = make(held, account);
+  std::memcpy(copy.block, compressed ? block : first(), held);
+  copy.end = static_cast<uint32_t>(run());
+  copy.count = count;
+  copy.plain = plain;
+  copy.compressed = compressed;
+  return copy;
+}
+
+void PackedNode::compress(size_t& account) {
+  if (compressed || compresses_badly) return;
+  static std::atomic<uint64_t> last_stamp = 0;
+  static thread_local std::vector<uint8_t> scratch;
+  size_t bytes = run(), packed = 0, most = bytes - std::min(bytes, CompressedHead::kBytes + kLeastWon);
+  uint8_t* out = scratch_of(scratch, most);
+  if (bytes >= kLeastToCompress)
+    packed = lzf_compress(first(), static_cast<unsigned>(bytes), out, static_cast<unsigned>(most));
+  if (packed == 0) {
+    compresses_badly = 1;
+    return;
+  }
+  size_t size = memory::good_size(CompressedHead::kBytes + packed);
+  memory::release(block, capacity);
+  account += size - capacity;
+  block = allocate_block(size);
+  CompressedHead{++last_stamp, static_cast<uint32_t>(packed)}.write(block);
+  std::memcpy(block + CompressedHead::kBytes, out, packed);
+  capacity = static_cast<uint32_t>(size);
+  begin = 0;
+  end = static_cast<uint32_t>(bytes);
+  compressed = 1;
+}
+
+void PackedNode::expand(size_t& account) {
+  compresses_badly = 0;
+  if (!compressed) return;
+  size_t size = memory::good_size(std::max(run(), kSmallestNode));
+  uint8_t* opened = allocate_block(size);
+  expand_to(opened, run(), block);
+  memory::release(block, capacity);
+  account += size - capacity;
+  block = opened;
+  capacity = static_cast<uint32_t>(size);
+  compressed = 0;
+}
+
+PackedNode PackedNode::expanded_copy() const {
+  static thread_local std::vector<uint8_t> scratch;
+  static thread_local uint64_t holds = 0;
+  uint64_t stamp = CompressedHead::read(block).stamp;
+  if (holds != stamp) expand_to(scratch_of(scratch, run()), run(), block);
+  holds = stamp;
+  PackedNode copy = *this;
+  copy.block = scratch.data();
+  copy.capacity = static_cast<uint32_t>(run());
+  copy.compressed = 0;
+  return copy;
 }
 
 void PackedNode::release(size_t& account) {

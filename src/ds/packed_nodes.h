@@ -4,7 +4,9 @@
 //           0     begin                         end    capacity
 //
 // A node has room on both sides, so that a push or pop at either end moves nothing. A plain node holds the bytes of
-// one large item as they are, instead of elements.
+// one large item as they are, instead of elements. Either may be compressed; `begin` and `end` stay those of the run:
+//
+//   block   [stamp, 8][bytes, 4][the run as LZF]              no other compressed run has or had that stamp
 #pragma once
 
 #include "ds/packed.h"
@@ -17,12 +19,23 @@ struct PackedNode {
   uint32_t begin = 0;
   uint32_t end = 0;
   uint32_t capacity = 0;
-  uint32_t count : 31 = 0;
+  uint32_t count : 29 = 0;
   uint32_t plain : 1 = 0;
+  uint32_t compressed : 1 = 0;
+  uint32_t compresses_badly : 1 = 0;   // it was tried
 
   static PackedNode make(size_t capacity, size_t& account);
   static PackedNode make_plain(Bytes text, size_t& account);
+  PackedNode clone(size_t& account) const;
   void release(size_t& account);
+
+  // In place. What would not become smaller by at least eight bytes stays as it is.
+  void compress(size_t& account);
+  void expand(size_t& account);
+  // This node, or where it is compressed one with the same run, whose block belongs to this thread and serves until
+  // the run of another compressed node is asked for. Everything below REQUIRES a node that is not compressed, except
+  // run().
+  PackedNode readable() const { return __builtin_expect(compressed, 0) ? expanded_copy() : *this; }
 
   size_t run() const { return end - begin; }
   const uint8_t* first() const { return block + begin; }
@@ -57,6 +70,7 @@ struct PackedNode {
   }
 
  private:
+  PackedNode expanded_copy() const;
   bool make_room(size_t bytes, size_t most, bool alone, bool behind, size_t& account);
   void shrink(bool towards_end, size_t& account);
   void relocate(size_t new_capacity, size_t new_begin, size_t& account);

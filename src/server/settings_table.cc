@@ -140,7 +140,7 @@ void register_encoding_settings(Settings& settings, EncodingLimits& o) {
   constexpr size_t kMost = INT64_MAX;
   settings.integer("list-max-listpack-size", &o.list_max_listpack_size, INT_MIN, INT_MAX)
       .alias("list-max-ziplist-size");
-  settings.integer("list-compress-depth", &o.list_compress_depth, 0, INT_MAX).not_acting();
+  settings.integer("list-compress-depth", &o.list_compress_depth, 0, INT_MAX);
   settings.integer("hash-max-listpack-entries", &o.hash_max_listpack_entries, 0, kMost)
       .alias("hash-max-ziplist-entries");
   settings.memory("hash-max-listpack-value", &o.hash_max_listpack_value, 0, kMost).alias("hash-max-ziplist-value");

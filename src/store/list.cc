@@ -7,12 +7,14 @@
 
 namespace vitrine {
 
-PackedList::Limits List::limits() const {
-  return PackedList::Limits::of(context_.limits->list_max_listpack_size, context_.limits->quicklist_packed_threshold);
+PackedList::Limits list_limits(const TypeContext& context) {
+  const EncodingLimits& limits = *context.limits;
+  return PackedList::Limits::of(limits.list_max_listpack_size, limits.quicklist_packed_threshold,
+                                static_cast<size_t>(limits.list_compress_depth));
 }
 
 void List::become_nodes() {
-  PackedList* fresh = new PackedList(limits());
+  PackedList* fresh = new PackedList(list_limits(context_));
   fresh->take_block(object_.as<uint8_t>());
   object_.encoding = kNodes;
   object_.point_to(fresh);
@@ -23,7 +25,8 @@ void List::make_room(std::span<const Bytes> items) {
   Packed block = packed();
   size_t more = 0;
   for (Bytes item : items) more += item.size();
-  if (limits().exceeded(block.listpack_bytes() + more, block.count() + items.size())) return become_nodes();
+  if (list_limits(context_).exceeded(block.listpack_bytes() + more, block.count() + items.size()))
+    return become_nodes();
   if (items.size() == 1) return;
   block.reserve(more + 2 * items.size());
   object_.point_to(block.block());
@@ -31,7 +34,7 @@ void List::make_room(std::span<const Bytes> items) {
 
 void List::become_packed_if_small() {
   if (object_.encoding != kNodes || nodes().node_count() != 1) return;
-  if (limits().exceeded(nodes().block_bytes() * 2, nodes().size() * 2)) return;
+  if (list_limits(context_).exceeded(nodes().block_bytes() * 2, nodes().size() * 2)) return;
   PackedList* old = object_.as<PackedList>();
   object_.encoding = kPacked;
   object_.point_to(old->to_block());
@@ -85,7 +88,7 @@ bool List::replace(int64_t index, Bytes item) {
     Packed block = packed();
     auto at = block.at(index);
     if (at == block.end()) return false;
-    if (!limits().exceeded(block.listpack_bytes() + item.size(), block.count())) {
+    if (!list_limits(context_).exceeded(block.listpack_bytes() + item.size(), block.count())) {
       block.replace(at, item);
       keep_block(block);
       return true;

@@ -2,7 +2,7 @@
 //
 // Encodings:
 //   listpack   the list fits one node as list-max-listpack-size says: one Packed block
-//   quicklist  a PackedList of such nodes (ds/packed_list.h)
+//   quicklist  a PackedList of such nodes (ds/packed_list.h), compressed between the ends as list-compress-depth says
 //
 // A list becomes a quicklist with the push that would exceed the node, and a listpack again when removals have left one
 // node of at most half the limit, so that a list near the limit is not converted back and forth.
@@ -32,6 +32,8 @@ class List {
 
   List(Object& object, const TypeContext& context) : object_(object), context_(context) {}
 
+  // Whether values read may die as soon as another is read, because their node is compressed.
+  bool lends_briefly() const { return object_.encoding == kNodes && nodes().limits().compress_depth > 0; }
   size_t size() const { return object_.encoding == kPacked ? packed().count() : nodes().size(); }
 
   // One after the other, so that the last one given stands outermost.
@@ -62,7 +64,6 @@ class List {
  private:
   Packed packed() const { return Packed(object_.as<uint8_t>()); }
   PackedList& nodes() const { return *object_.as<PackedList>(); }
-  PackedList::Limits limits() const;
   void keep_block(const Packed& block) {
     object_.point_to(block.block());
     object_.changed = true;
@@ -76,6 +77,9 @@ class List {
 };
 
 extern const TypeOps kListOps;
+
+// What the settings say for a list that is made now.
+PackedList::Limits list_limits(const TypeContext& context);
 
 namespace list_detail {
 

@@ -9,14 +9,10 @@ namespace {
 
 using rdb_detail::OwnedPacked;
 
-PackedList::Limits limits_of(const TypeContext& context) {
-  return PackedList::Limits::of(context.limits->list_max_listpack_size, context.limits->quicklist_packed_threshold);
-}
-
 // Collects nodes; what comes out is a listpack if it fits one.
 class Builder {
  public:
-  explicit Builder(const TypeContext& context) : limits_(limits_of(context)), nodes_(new PackedList(limits_)) {}
+  explicit Builder(const TypeContext& context) : limits_(list_limits(context)), nodes_(new PackedList(limits_)) {}
 
   void add_block(OwnedPacked block) { nodes_->take_block(block.release()); }
   void add(const PackedItem& item) { nodes_->push_back(item); }

@@ -66,14 +66,27 @@ std::expected<std::unique_ptr<Child>, std::string> Child::start(EventLoop& loop,
   return child;
 }
 
+std::expected<std::unique_ptr<Child>, std::string> Child::start_here(EventLoop& loop, const Job& job,
+                                                                     std::function<void(const ChildReport&)> on_report,
+                                                                     std::function<void(Ending)> on_end) {
+  std::unique_ptr<Child> child(new Child(loop, getpid(), Fd()));
+  child->on_end_ = std::move(on_end);
+  child->here_ = std::make_shared<bool>(true);
+  loop.post([self = child.get(), alive = child->here_, status = job(on_report)] {
+    if (*alive) self->end({.status = status});
+  });
+  return child;
+}
+
 Child::~Child() {
-  if (pid_ == 0) return;
+  if (here_) *here_ = false;
+  if (pid_ == 0 || here_) return;
   ::kill(pid_, SIGKILL);
   wait();
 }
 
 void Child::kill() {
-  if (pid_ != 0) ::kill(pid_, SIGKILL);
+  if (pid_ != 0 && !here_) ::kill(pid_, SIGKILL);
 }
 
 Child::Ending Child::wait() {
@@ -93,7 +106,10 @@ void Child::on_ready(uint32_t) {
   // Messages are shorter than what a pipe writes at once, so they come whole.
   while ((n = ::read(pipe_.get(), &report, sizeof report)) == sizeof report) on_report_(report);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  Ending ending = wait();
+  end(wait());
+}
+
+void Child::end(Ending ending) {
   auto tell = std::move(on_end_);
   tell(ending);
 }

@@ -33,9 +33,13 @@ class Child final : private Watcher {
   };
 
   // `on_report` and `on_end` run on the loop; after on_end the owner may delete the object. An error is a text.
-  static std::expected<std::unique_ptr<Child>, std::string> start(EventLoop& loop, const Job& job,
-                                                                  std::function<void(const ChildReport&)> on_report,
-                                                                  std::function<void(Ending)> on_end);
+  using Start = std::expected<std::unique_ptr<Child>, std::string>(EventLoop& loop, const Job& job,
+                                                                   std::function<void(const ChildReport&)> on_report,
+                                                                   std::function<void(Ending)> on_end);
+  static Start start;
+  // For tests of what a copy could not share, as a simulated disk: no copy is made, the job is done when this returns,
+  // and its end comes through the loop.
+  static Start start_here;
   // Kills it if it still runs, and waits for that.
   ~Child();
   Child(const Child&) = delete;
@@ -49,6 +53,7 @@ class Child final : private Watcher {
  private:
   Child(EventLoop& loop, pid_t pid, Fd pipe) : loop_(loop), pid_(pid), pipe_(std::move(pipe)) {}
   void on_ready(uint32_t events) override;
+  void end(Ending ending);
   Ending wait();
 
   EventLoop& loop_;
@@ -57,6 +62,7 @@ class Child final : private Watcher {
   int64_t fork_us_ = 0;
   std::function<void(const ChildReport&)> on_report_;
   std::function<void(Ending)> on_end_;
+  std::shared_ptr<bool> here_;           // start_here: whether this still lives
 };
 
 // Bytes of this process that are its own and written to; what a copy has cost so far.

@@ -16,6 +16,23 @@ std::string name_of(const std::string& path) { return path.substr(path.rfind('/'
 
 }  // namespace
 
+void SimFiles::Content::sync() {
+  synced = now;
+  clean = now.size();
+  for (auto [begin, end] : dropped) std::fill(synced.begin() + begin, synced.begin() + end, '\0');
+}
+
+void SimFiles::Content::fail_sync() {
+  dropped.emplace_back(clean, now.size());
+  clean = now.size();
+}
+
+void SimFiles::Content::truncate(size_t bytes) {
+  now.resize(bytes);
+  clean = std::min(clean, bytes);
+  for (auto& [begin, end] : dropped) begin = std::min(begin, bytes), end = std::min(end, bytes);
+}
+
 class SimFiles::Appending final : public AppendFile {
  public:
   Appending(SimFiles& disk, std::shared_ptr<Content> content, std::string path)
@@ -35,15 +52,15 @@ class SimFiles::Appending final : public AppendFile {
   }
   FileResult<void> sync() override {
     std::lock_guard lock(disk_.mutex_);
-    if (disk_.step_fails()) return disk_.error("fsync", path_);
-    content_->synced = content_->now;
+    if (disk_.step_fails()) return content_->fail_sync(), disk_.error("fsync", path_);
+    content_->sync();
     return {};
   }
   void start_sync() override {}
   FileResult<void> truncate(uint64_t bytes) override {
     std::lock_guard lock(disk_.mutex_);
     if (disk_.step_fails()) return disk_.error("truncate", path_);
-    content_->now.resize(bytes);
+    content_->truncate(bytes);
     return {};
   }
   uint64_t size() const override {
@@ -100,7 +117,7 @@ void SimFiles::lose_power() {
   std::erase_if(folders_, [&](const auto& f) { return f.first != "." && !synced_folders_.contains(f.first); });
   for (auto& [name, folder] : folders_) {
     folder.now = folder.synced;
-    for (auto& [file, content] : folder.now) content->now = content->synced;
+    for (auto& [file, content] : folder.now) *content = {content->synced, content->synced, content->synced.size(), {}};
   }
 }
 

@@ -1,14 +1,18 @@
 // SimFiles: a disk in memory, for tests. It fails where it is told to, and forgets what was not synced.
 //
 // Each write, sync, cut, creation, renaming, removal and sync of a folder is a step. lose_power() gives every file the
-// bytes that were synced last, and every folder the names that it had when it was synced last. Paths are FOLDER/NAME or
-// NAME; the folder "." is always there. Any thread may use it; a file that is read must not be written meanwhile.
+// bytes that were synced last, and every folder the names that it had when it was synced last. When a sync fails, what
+// it should have brought to the disk never gets there, as on Linux: later syncs leave zeros in its place. Paths are
+// FOLDER/NAME or NAME; the folder "." is always there. Any thread may use it; a file that is read must not be written
+// meanwhile.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "io/file.h"
 
@@ -46,6 +50,12 @@ class SimFiles final : public Files {
  private:
   struct Content {
     std::string now, synced;
+    size_t clean = 0;                                 // as far as no sync has anything to do
+    std::vector<std::pair<size_t, size_t>> dropped;   // [begin, end) of what never gets to the disk
+
+    void sync();
+    void fail_sync();
+    void truncate(size_t bytes);
   };
   using Names = std::map<std::string, std::shared_ptr<Content>>;
   struct Folder {

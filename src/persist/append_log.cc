@@ -1,5 +1,6 @@
 #include "persist/append_log.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -40,9 +41,8 @@ bool AppendLog::write_turn() {
   // What was written before is synced, also while nothing more can be written.
   if (!unsynced_ || sync_is_suspended()) return true;
   if (is(AppendOptions::Sync::always)) return sync_here();
-  // Under `no` as well after a sync has failed, because only one that succeeds ends the refusal of writes.
-  if (is(AppendOptions::Sync::no) && !sync_failed_) return true;
-  if (!syncing_ && loop_.now_ms() - last_sync_ms_ >= kSyncEveryMs) sync_aside(file_);
+  if (is(AppendOptions::Sync::no)) return true;
+  if (!syncing_ && loop_.now_ms() - last_sync_ms_ >= kSyncEveryMs) sync_aside(file_, files_);
   return true;
 }
 
@@ -87,40 +87,54 @@ bool AppendLog::write() {
 
 bool AppendLog::sync_here() {
   auto synced = file_->sync();
-  if (!synced) return sync_failed_ = true, fail(synced.error().text);
+  if (!synced) return fail_sync(synced.error().text, files_);
   stats_.syncs++;
-  unsynced_ = sync_failed_ = false;
+  unsynced_ = false;
   last_sync_ms_ = loop_.now_ms();
-  settle_problem();
   return true;
 }
 
 // A sync covers what was appended before it began: what comes meanwhile is unsynced again.
-void AppendLog::sync_aside(std::shared_ptr<AppendFile> file) {
+void AppendLog::sync_aside(std::shared_ptr<AppendFile> file, uint64_t number) {
   syncing_ = true;
   unsynced_ = false;
   last_sync_ms_ = loop_.now_ms();
-  workers_.submit(Workers::Kind::fsync, [this, file = std::move(file), aside = aside_, of = files_, &loop = loop_] {
+  auto work = [this, file = std::move(file), number, aside = aside_, current = files_, &loop = loop_] {
     auto synced = file->sync();
     if (!synced) aside->failed = true;
-    loop.post([this, aside, of, error = synced ? std::string() : synced.error().text] {
-      if (aside->alive) on_synced(error, of);
+    loop.post([this, aside, number, current, error = synced ? std::string() : synced.error().text] {
+      if (aside->alive) on_synced(error, number, current);
     });
-  });
+  };
+  workers_.submit(Workers::Kind::fsync, std::move(work));
 }
 
-void AppendLog::on_synced(const std::string& error, uint64_t of) {
-  if (of == files_) syncing_ = false;
+// `current`: the file when it was asked for.
+void AppendLog::on_synced(const std::string& error, uint64_t number, uint64_t current) {
+  if (current == files_) syncing_ = false;
   if (!error.empty()) {
     aside_->failed = false;
-    if (!file_) return;
-    unsynced_ = sync_failed_ = true;
-    fail(error);
-  } else if (of == files_) {
+    if (number == files_) unsynced_ = true;
+    if (file_) fail_sync(error, number);
+  } else if (current == files_) {
     stats_.syncs++;
-    sync_failed_ = false;
-    settle_problem();
   }
+}
+
+bool AppendLog::fail_sync(std::string why, uint64_t number) {
+  if (number < counts_from_) return false;
+  bool known = needs_rewrite();
+  damaged_ = std::max(damaged_, number);
+  fail(std::move(why));
+  if (!known)
+    log(LogLevel::warning, "A sync of the append-only log has failed, so what was written lately may be missing in it: "
+                           "it is rewritten at once, and writes are refused until that is done.");
+  return false;
+}
+
+void AppendLog::base_is_there() {
+  counts_from_ = std::max(counts_from_, files_);
+  settle_problem();
 }
 
 bool AppendLog::fail(std::string why) {
@@ -142,7 +156,7 @@ void AppendLog::set_problem(std::string problem) {
 
 // Writing and syncing fail, and recover, each for itself.
 void AppendLog::settle_problem() {
-  if (problem_.empty() || sync_failed_ || retry_ms_) return;
+  if (problem_.empty() || needs_rewrite() || retry_ms_) return;
   log(LogLevel::warning, "AOF write error looks solved. The server can write again.");
   set_problem({});
 }
@@ -153,7 +167,7 @@ bool AppendLog::flush() {
   // The worker's answer has not come through the loop yet, but what it found counts.
   if (syncing_) workers_.drain(Workers::Kind::fsync);
   if (aside_->failed) return false;
-  return !unsynced_ || sync_here();
+  return (!unsynced_ || sync_here()) && !needs_rewrite();
 }
 
 bool AppendLog::switch_to(std::unique_ptr<AppendFile> file) {
@@ -165,7 +179,7 @@ bool AppendLog::switch_to(std::unique_ptr<AppendFile> file) {
   postponed_ms_ = retry_ms_ = annotated_s_ = 0;
   last_sync_ms_ = loop_.now_ms();
   // While the old one is synced nothing is written to the new one: what the disk holds shall be a prefix.
-  if (old) sync_aside(std::move(old));
+  if (old) sync_aside(std::move(old), files_ - 1);
   return true;
 }
 
@@ -178,9 +192,9 @@ bool AppendLog::close() {
     whole = false;
   }
   file_.reset();
-  files_++;
+  counts_from_ = ++files_;
   buffer_.clear();
-  syncing_ = unsynced_ = sync_failed_ = false;
+  syncing_ = unsynced_ = false;
   retry_ms_ = 0;
   set_problem({});
   return whole;

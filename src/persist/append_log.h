@@ -10,8 +10,11 @@
 //
 // When writing fails under the last two, what could not be written stays in memory, problem() says why, and it is tried
 // again at the end of the turns, once a second. A unit stands in the file as a whole or not at all: what was written of
-// it is cut off again; if even that fails, writing goes on where it ended. A failed sync is a problem() as well, which
-// only a sync that succeeds ends.
+// it is cut off again; if even that fails, writing goes on where it ended.
+//
+// When a sync fails, the kernel may have dropped what it could not bring to the disk, and another sync that succeeds
+// says nothing of it. So that is a problem(), and needs_rewrite(), until a base is there that holds what came before
+// the next file (base_is_there).
 #pragma once
 
 #include <atomic>
@@ -42,6 +45,10 @@ class AppendLog final : public StreamFollower {
   AppendLog& operator=(const AppendLog&) = delete;
 
   bool open() const { return file_ != nullptr; }
+  // A sync has failed, of this file or of one before it that still counts: something may be missing there.
+  bool needs_rewrite() const { return damaged_ >= counts_from_; }
+  // All that came before this file is in a base, which is on the disk: the files before count no more.
+  void base_is_there();
   // What arrives from now on goes to the end of `file`. The one there was is written to its end first, then synced
   // (under `always` at once, else by a worker) and closed. False: that failed, and it stays.
   bool switch_to(std::unique_ptr<AppendFile> file);
@@ -80,8 +87,9 @@ class AppendLog final : public StreamFollower {
   bool may_write();
   bool write();
   bool sync_here();
-  void sync_aside(std::shared_ptr<AppendFile> file);
-  void on_synced(const std::string& error, uint64_t of);
+  void sync_aside(std::shared_ptr<AppendFile> file, uint64_t number);
+  void on_synced(const std::string& error, uint64_t number, uint64_t current);
+  bool fail_sync(std::string why, uint64_t number);
   bool fail(std::string why);
   void settle_problem();
   void set_problem(std::string problem);
@@ -96,8 +104,9 @@ class AppendLog final : public StreamFollower {
   std::string buffer_;                   // whole units, not yet written
   bool unsynced_ = false;                // something was written and not synced
   bool syncing_ = false;                 // a worker is at it
-  bool sync_failed_ = false;             // the last one did
-  uint64_t files_ = 0;                   // how many there were: a late answer about another says nothing about this one
+  // Files by number, in their order: this one (a late answer about another says nothing about it), the last one of
+  // which a sync has failed, and the first one that is read at a start.
+  uint64_t files_ = 0, damaged_ = 0, counts_from_ = 1;
   int64_t last_sync_ms_ = 0, postponed_ms_ = 0, retry_ms_ = 0, annotated_s_ = 0;
   std::string problem_;
   Stats stats_;

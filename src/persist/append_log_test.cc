@@ -197,29 +197,42 @@ TEST_F(AppendLogs, SyncWhatWasWrittenBeforeTheDiskWasFull) {
   EXPECT_TRUE(log_.sync_under_way());
 }
 
-TEST_F(AppendLogs, KeepTheProblemOfASyncWhileWritingWorks) {
-  let_a_sync_fail();
-  turn("two");
-  EXPECT_EQ(disk_.bytes, "onetwo");
-  EXPECT_FALSE(log_.problem().empty());
-  disk_.syncs = true;
-  pass(1000);
-  turn("");
-  hear();
-  EXPECT_EQ(log_.problem(), "");
-}
-
-TEST_F(AppendLogs, RecoverFromAFailedSyncUnderEveryPolicy) {
+// Neither writing nor a sync that works says that what the failed one should have saved is there.
+TEST_F(AppendLogs, KeepTheProblemOfASyncUntilABaseIsThere) {
   for (auto sync : {AppendOptions::Sync::everysec, AppendOptions::Sync::always, AppendOptions::Sync::no}) {
     SCOPED_TRACE(static_cast<int>(sync));
     let_a_sync_fail();
+    EXPECT_TRUE(log_.needs_rewrite());
     disk_.syncs = true;
     policy(sync);
     pass(1000);
-    turn("");
+    turn("two");
     hear();
+    EXPECT_TRUE(log_.needs_rewrite());
+    EXPECT_FALSE(log_.flush());
+    log_.base_is_there();
+    EXPECT_TRUE(log_.needs_rewrite()) << "it holds nothing of what came to this file";
+    ASSERT_TRUE(log_.switch_to(std::make_unique<DiskFile>(disk_)));
+    hear();
+    EXPECT_FALSE(log_.problem().empty());
+    log_.base_is_there();
+    EXPECT_FALSE(log_.needs_rewrite());
     EXPECT_EQ(log_.problem(), "");
+    EXPECT_TRUE(log_.flush());
   }
+}
+
+TEST_F(AppendLogs, CareNoMoreForTheSyncOfAFileThatABaseHasReplaced) {
+  policy(AppendOptions::Sync::everysec);
+  disk_.syncs = false, disk_.slow = true;
+  pass(1000);
+  turn("one");
+  ASSERT_TRUE(log_.switch_to(std::make_unique<DiskFile>(next_)));
+  log_.base_is_there();
+  disk_.slow = false;
+  hear();
+  EXPECT_EQ(log_.problem(), "");
+  EXPECT_FALSE(log_.needs_rewrite());
 }
 
 TEST_F(AppendLogs, CountTheWorkersFailureWhenAllMustBeOnTheDisk) {
@@ -232,7 +245,7 @@ TEST_F(AppendLogs, CountTheWorkersFailureWhenAllMustBeOnTheDisk) {
   EXPECT_FALSE(log_.flush());
   disk_.syncs = true;
   hear();
-  EXPECT_TRUE(log_.flush());
+  EXPECT_FALSE(log_.flush()) << "another sync that works says nothing";
 }
 
 TEST_F(AppendLogs, WriteTheOldFileToItsEndBeforeTheNext) {

@@ -14,7 +14,7 @@ namespace vitrine {
 namespace {
 
 constexpr uint64_t kFailuresBeforeWaiting = 3;
-constexpr int64_t kLongestWaitMs = 3600 * 1000;
+constexpr int64_t kLongestWaitMs = 3600 * 1000, kLongestWaitRefusingMs = 60 * 1000;
 
 // An empty file of that name; what stands there from a crash was never named by the manifest.
 FileResult<std::unique_ptr<AppendFile>> open_empty(Files& files, const std::string& path) {
@@ -180,10 +180,11 @@ void AppendOnly::turn_off() {
 }
 
 bool AppendOnly::shut_down() {
+  // When it fails the server goes on, and the child may be the one that makes the log whole.
+  if (state_ == State::on && !log_.flush()) return false;
   end_child();
-  if (state_ == State::off || !log_.open()) return true;
-  if (state_ == State::waiting) return turn_off(), true;
-  return log_.flush();
+  if (state_ == State::waiting) turn_off();
+  return true;
 }
 
 std::expected<AofManifest, std::string> AppendOnly::settle() {
@@ -232,7 +233,7 @@ AppendOnly::Outcome AppendOnly::start_child() {
   auto write = [this](const SnapshotStep& step, size_t keys_in_step) {
     return write_base(temporary_name(getpid()), step, keys_in_step);
   };
-  auto child = Child::start(
+  auto child = start_child_by(
       loop_, [&](const Child::Tell& tell) { return run_in_child(what, tell, write); },
       [this](const ChildReport& report) { on_report(report); }, [this](Child::Ending ending) { on_end(ending); });
   if (!child) {
@@ -301,6 +302,7 @@ AppendOnly::Outcome AppendOnly::publish(const std::string& temporary) {
   }
   manifest_ = std::move(next);
   waiting_.reset();
+  log_.base_is_there();
   return {};
 }
 
@@ -347,8 +349,13 @@ void AppendOnly::remove_history() {
   });
 }
 
-// After some failures in a row it waits for a minute, then for two, up to an hour.
+// After some failures in a row it waits for a minute, then for two, up to an hour. While writes are refused until it
+// succeeds: for one second, then for two, up to a minute.
 bool AppendOnly::retry_is_due() const {
+  if (log_.needs_rewrite()) {
+    int64_t wait_ms = std::min(kLongestWaitRefusingMs, int64_t{1000} << std::min<uint64_t>(stats_.failures, 6));
+    return stats_.failures == 0 || loop_.wall_ms() - last_try_ms_ >= wait_ms;
+  }
   if (stats_.failures < kFailuresBeforeWaiting) return true;
   uint64_t doublings = std::min<uint64_t>(stats_.failures - kFailuresBeforeWaiting, 6);
   return loop_.wall_ms() - last_try_ms_ >= std::min(kLongestWaitMs, int64_t{60000} << doublings);
@@ -364,8 +371,8 @@ bool AppendOnly::has_grown_enough() const {
 
 void AppendOnly::tend() {
   if (child_ || snapshots_.background_running() || snapshots_.loading().active()) return;
-  bool grown = !scheduled_ && has_grown_enough();
-  if ((!scheduled_ && !grown) || !retry_is_due()) return;
+  bool grown = !rewrite_scheduled() && has_grown_enough();
+  if ((!rewrite_scheduled() && !grown) || !retry_is_due()) return;
   if (grown)
     log(LogLevel::notice, "Starting automatic rewriting of AOF on %.0f%% growth",
         (static_cast<double>(bytes()) / static_cast<double>(std::max<uint64_t>(stats_.base_bytes, 1)) - 1) * 100);

@@ -76,10 +76,12 @@ class AppendOnly {
   // As soon as there is no other child.
   void schedule_rewrite() { scheduled_ = true; }
   bool rewriting() const { return child_ != nullptr; }
-  bool rewrite_scheduled() const { return scheduled_; }
+  bool rewrite_scheduled() const { return scheduled_ || (log_.needs_rewrite() && !child_); }
   // The error reply to writes while the log cannot be written; empty: none.
   Bytes write_refusal() const { return refusal_; }
 
+  // How a child is started; tests may let it work in their own process.
+  std::function<Child::Start> start_child_by = Child::start;
   // A child was started or has ended, or write_refusal() has changed.
   std::function<void()> on_change;
 

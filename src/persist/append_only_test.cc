@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -12,16 +13,19 @@
 namespace vitrine {
 namespace {
 
-// Plain, but what is appended to files of that name does not fit when `full`.
+// Plain, but what is appended to files of that name does not fit when `full`, and cannot be synced when not `syncs`.
 struct FullFiles final : SystemFiles {
   class File final : public AppendFile {
    public:
-    File(std::unique_ptr<AppendFile> real, const bool& full) : real_(std::move(real)), full_(full) {}
+    File(std::unique_ptr<AppendFile> real, const FullFiles& disk) : real_(std::move(real)), disk_(disk) {}
     FileResult<size_t> append(Bytes data) override {
-      if (full_) return std::unexpected(FileError{ENOSPC, "write: No space left on device"});
+      if (disk_.full) return std::unexpected(FileError{ENOSPC, "write: No space left on device"});
       return real_->append(data);
     }
-    FileResult<void> sync() override { return real_->sync(); }
+    FileResult<void> sync() override {
+      if (!disk_.syncs) return std::unexpected(FileError{EIO, "fsync: Input/output error"});
+      return real_->sync();
+    }
     void start_sync() override { real_->start_sync(); }
     FileResult<void> truncate(uint64_t n) override { return real_->truncate(n); }
     uint64_t size() const override { return real_->size(); }
@@ -29,17 +33,18 @@ struct FullFiles final : SystemFiles {
 
    private:
     std::unique_ptr<AppendFile> real_;
-    const bool& full_;
+    const FullFiles& disk_;
   };
 
   FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode) override {
     auto file = SystemFiles::open_append(path, mode);
     if (!file || !path.ends_with(name)) return file;
-    return std::make_unique<File>(std::move(*file), full);
+    return std::make_unique<File>(std::move(*file), *this);
   }
 
   std::string name = ".1.incr.aof";
   bool full = false;
+  std::atomic<bool> syncs = true;
 };
 
 class AppendOnlyFiles : public testing::Test {
@@ -58,6 +63,16 @@ class AppendOnlyFiles : public testing::Test {
   size_t named_increments() {
     auto manifest = read_aof_manifest(files_, aof_manifest_path(options_.append.folder, options_.append.prefix));
     return manifest && *manifest ? (*manifest)->increments().size() : 0;
+  }
+
+  // A second of the server's life.
+  void pass() {
+    clock_.advance_ms(1000);
+    loop_.refresh();
+    log_.end_turn();
+    workers_.drain();
+    loop_.run_once(0);
+    log_.tend();
   }
 
   std::filesystem::path folder_, before_;
@@ -83,6 +98,37 @@ TEST_F(AppendOnlyFiles, BeginNoNextOneBeforeTheLastIsWrittenToItsEnd) {
   EXPECT_EQ(named_increments(), 1U);
   EXPECT_FALSE(log_.write_refusal().empty());
   EXPECT_FALSE(log_.rewriting());
+}
+
+// The kernel tells of a failed sync once, and may have dropped what it could not save.
+TEST_F(AppendOnlyFiles, RewriteAfterAFailedSyncAndRefuseWritesUntilThatIsDone) {
+  ASSERT_TRUE(log_.begin(std::nullopt));
+  log_.append_log().on_stream("*1\r\n$4\r\nPING\r\n");
+  pass();
+  // A rewrite that was begun before does not hold what is written while it is under way.
+  files_.name = ".2.incr.aof";
+  ASSERT_TRUE(log_.start_rewrite());
+  pass();
+  files_.syncs = false;
+  log_.append_log().on_stream("*1\r\n$4\r\nPING\r\n");
+  pass();
+  EXPECT_TRUE(log_.write_refusal().starts_with("MISCONF Errors writing to the AOF file: fsync"));
+  files_.syncs = true;
+  EXPECT_FALSE(log_.shut_down());
+  EXPECT_TRUE(log_.rewriting()) << "it goes on";
+  while (log_.rewriting()) loop_.run_once(100);
+  EXPECT_EQ(log_.stats().rewrites, 1U);
+  EXPECT_FALSE(log_.write_refusal().empty());
+  EXPECT_TRUE(log_.rewrite_scheduled());
+  pass();
+  ASSERT_TRUE(log_.rewriting()) << "at once";
+  EXPECT_FALSE(log_.rewrite_scheduled());
+  EXPECT_FALSE(log_.write_refusal().empty());
+  while (log_.rewriting()) loop_.run_once(100);
+  EXPECT_EQ(log_.stats().rewrites, 2U);
+  EXPECT_EQ(log_.write_refusal(), "");
+  EXPECT_FALSE(log_.rewrite_scheduled());
+  EXPECT_TRUE(log_.shut_down());
 }
 
 // While another child is at work, or after the first rewrite failed, there is no file yet that would follow the writes.

@@ -359,6 +359,52 @@ def test_a_killed_child_leaves_nothing_behind():
             assert again.ok('DBSIZE') == 1
 
 
+def ended_pid():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return child
+
+
+def temporary_files(server):
+    return sorted(name for name in os.listdir(server.dir) if 'temp-' in name)
+
+
+def is_alive(pid):
+    try:
+        return pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+def test_a_start_removes_what_killed_processes_have_left_and_nothing_else():
+    with harness.peer('vitrine', ('appendonly', 'yes')) as server:
+        for command in ('BGSAVE', 'BGREWRITEAOF'):
+            with server.client() as c:
+                c.ok('FLUSHALL')
+                c.ok('DEBUG', 'POPULATE', 1000)
+                c.ok('CONFIG', 'SET', 'rdb-key-save-delay', 10000)
+                c.ok(command)
+                wait_for(lambda: temporary_files(server))
+            server.process.kill()
+            server.process.wait()
+            [left] = temporary_files(server)
+            wait_for(lambda: not is_alive(int(left.split('.')[0].split('-')[-1])))
+            server.start()
+            assert temporary_files(server) == []
+        server.terminate()
+        dead, other = ended_pid(), os.getpid()
+        stay = [f'temp-{other}.rdb', f'temp-rewriteaof-bg-{other}.aof', 'temp-.rdb', f'temp-{dead}x.rdb', 'temp- 1.rdb',
+                f'temp-{dead}.rdb.old', f'xtemp-{dead}.rdb', f'temp-rewriteaof-bg-{dead}.rdb']
+        go = [f'temp-{dead}.rdb', f'temp-rewriteaof-bg-{dead}.aof', f'appendonlydir/appendonly.aof.manifest.tmp-{dead}']
+        for name in stay + go:
+            open(f'{server.dir}/{name}', 'w').close()
+        server.start()
+        assert temporary_files(server) == sorted(stay)
+        assert not any('tmp' in name for name in os.listdir(f'{server.dir}/appendonlydir'))
+
+
 # ---- loading ----
 
 def test_clients_are_told_while_a_file_is_loaded():

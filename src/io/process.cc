@@ -31,8 +31,8 @@ std::unexpected<std::string> failed(const std::string& step) {
 }
 
 // A short file of /proc or /sys; empty when there is none.
-std::string read_small(const char* path) {
-  Fd fd(open(path, O_RDONLY | O_CLOEXEC));
+std::string read_small(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   char text[256];
   ssize_t n = fd ? read(fd.get(), text, sizeof text) : 0;
   return std::string(text, n > 0 ? n : 0);
@@ -188,6 +188,14 @@ std::expected<int, std::string> oom_score_adj() {
   std::string text = read_small("/proc/self/oom_score_adj");
   if (text.empty()) return failed("read /proc/self/oom_score_adj");
   return std::atoi(text.c_str());
+}
+
+bool is_alive(pid_t pid) {
+  if (pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH)) return false;
+  // PID (NAME) STATE; the name may hold anything.
+  std::string stat = read_small("/proc/" + std::to_string(pid) + "/stat");
+  size_t name_end = stat.rfind(')');
+  return name_end == std::string::npos || name_end + 2 >= stat.size() || (stat[name_end + 2] != 'Z');
 }
 
 namespace {

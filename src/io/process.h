@@ -78,6 +78,8 @@ bool disable_transparent_huge_pages();
 // From -1000 to 1000. Lowering it needs a privilege.
 Outcome set_oom_score_adj(int value);
 std::expected<int, std::string> oom_score_adj();
+// One that has ended and waits to be collected is none.
+bool is_alive(pid_t pid);
 // Of the calling thread: "0,2,4-7", "0-7:2" (every second one). Empty: nothing to do.
 Outcome set_cpu_affinity(Bytes list);
 // Whether the list is well formed.

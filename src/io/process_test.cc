@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "io/testing.h"
@@ -204,6 +206,24 @@ TEST(Signals, HaveTheirDefaultAgainAfterwards) {
     return 0;
   });
   EXPECT_TRUE(died_of(status, SIGTERM));
+}
+
+TEST(Process, IsAliveUntilItHasEnded) {
+  EXPECT_TRUE(is_alive(getpid()));
+  EXPECT_FALSE(is_alive(0));
+  EXPECT_FALSE(is_alive(-1));
+  pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  EXPECT_TRUE(is_alive(child));
+  kill(child, SIGKILL);
+  siginfo_t ended;
+  waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);
+  EXPECT_FALSE(is_alive(child)) << "not collected yet";
+  waitpid(child, nullptr, 0);
+  EXPECT_FALSE(is_alive(child));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace vitrine {
 
 namespace {
 
+constexpr Bytes kTemporaryBeginning = "temp-rewriteaof-bg-", kTemporaryEnding = ".aof";
 constexpr uint64_t kFailuresBeforeWaiting = 3;
 constexpr int64_t kLongestWaitMs = 3600 * 1000, kLongestWaitRefusingMs = 60 * 1000;
 
@@ -38,6 +39,10 @@ AppendOnly::AppendOnly(EventLoop& loop, Workers& workers, Files& files, Effects&
       log_(loop, workers, options) {
   log_.on_change = [this] { update_refusal(); };
   log_.child_at_work = [this] { return child_ || snapshots_.background_running(); };
+}
+
+std::string AppendOnly::temporary_name(pid_t pid) {
+  return std::string(kTemporaryBeginning) + std::to_string(pid) + std::string(kTemporaryEnding);
 }
 
 AppendOnly::~AppendOnly() {
@@ -82,12 +87,8 @@ uint64_t AppendOnly::measure(const AofManifest& manifest) {
 
 // What kills have left of manifests and bases that were being written.
 void AppendOnly::remove_leftovers() {
-  for (const auto& [folder, beginning] : {std::pair(options_.folder, options_.prefix + ".manifest.tmp-"),
-                                          std::pair(std::string("."), std::string("temp-rewriteaof-bg-"))}) {
-    auto names = files_.list(folder);
-    for (const std::string& name : names.value_or(std::vector<std::string>()))
-      if (name.starts_with(beginning)) (void)files_.remove(folder + '/' + name);
-  }
+  vitrine::remove_leftovers(files_, options_.folder, options_.prefix + ".manifest.tmp-", "");
+  vitrine::remove_leftovers(files_, ".", kTemporaryBeginning, kTemporaryEnding);
 }
 
 AppendOnly::Outcome AppendOnly::begin(const std::optional<AofManifest>& manifest) {

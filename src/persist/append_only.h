@@ -88,7 +88,7 @@ class AppendOnly {
  private:
   std::string path(const std::string& name) const { return options_.folder + '/' + name; }
   std::string manifest_path() const { return aof_manifest_path(options_.folder, options_.prefix); }
-  std::string temporary_name(pid_t pid) const { return "temp-rewriteaof-bg-" + std::to_string(pid) + ".aof"; }
+  static std::string temporary_name(pid_t pid);
   Outcome make_folder();
   Outcome write_manifest(const AofManifest& manifest);
   void remove_unless_named(const std::string& name);

@@ -1,10 +1,14 @@
 #include "persist/child_work.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
+#include <climits>
 #include <thread>
 
 #include "base/log.h"
+#include "base/numbers.h"
 #include "io/process.h"
 
 namespace vitrine {
@@ -22,6 +26,18 @@ void sleep_for_keys(const ChildWork& what, size_t keys) {
 size_t keys_in_step(const ChildWork& what) { return what.key_delay_us > 0 ? 1 : kKeysInStep; }
 
 }  // namespace
+
+void remove_leftovers(Files& files, const std::string& folder, Bytes beginning, Bytes ending, Bytes keep) {
+  auto names = files.list(folder);
+  for (const std::string& name : names.value_or(std::vector<std::string>())) {
+    if (!name.starts_with(beginning) || !name.ends_with(ending) || name == keep) continue;
+    auto pid = parse_uint64(Bytes(name).substr(beginning.size(), name.size() - beginning.size() - ending.size()));
+    if (!pid || *pid > INT_MAX || (static_cast<pid_t>(*pid) != getpid() && process::is_alive(static_cast<pid_t>(*pid))))
+      continue;
+    if (auto removed = files.remove(folder + '/' + name); removed)
+      log(LogLevel::notice, "Removed %s, left behind by a process that is gone", name.c_str());
+  }
+}
 
 int run_in_child(const ChildWork& what, const Child::Tell& tell, const WriteWork& write) {
   the_log().role = 'C';

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "io/child.h"
+#include "io/file.h"
 #include "persist/snapshot_writer.h"
 
 namespace vitrine {
@@ -20,6 +21,10 @@ struct ChildWork {
   Bytes cpus = {};           // where the child may run (process::set_cpu_affinity); empty: anywhere
   int key_delay_us = 0;      // for tests
 };
+
+// What kills have left of files that were being written: removes FOLDER/BEGINNING<PID>ENDING where no such process is
+// alive, or where it is our own number; but not `keep`.
+void remove_leftovers(Files& files, const std::string& folder, Bytes beginning, Bytes ending, Bytes keep = {});
 
 // The exit status of the child.
 int run_in_child(const ChildWork& what, const Child::Tell& tell, const WriteWork& write);

@@ -12,6 +12,7 @@ namespace vitrine {
 
 namespace {
 
+constexpr Bytes kTemporaryBeginning = "temp-", kTemporaryEnding = ".rdb";
 constexpr uint64_t kSyncEveryBytes = 4 << 20;
 constexpr int64_t kRetryAfterMs = 5000;
 
@@ -52,7 +53,13 @@ Snapshots::Snapshots(EventLoop& loop, Files& files, Keyspace& keyspace, const Pe
 
 Snapshots::~Snapshots() { end_background(); }
 
-std::string Snapshots::temporary_name(pid_t pid) { return "temp-" + std::to_string(pid) + ".rdb"; }
+std::string Snapshots::temporary_name(pid_t pid) {
+  return std::string(kTemporaryBeginning) + std::to_string(pid) + std::string(kTemporaryEnding);
+}
+
+void Snapshots::remove_leftovers() {
+  vitrine::remove_leftovers(files_, ".", kTemporaryBeginning, kTemporaryEnding, options_.dbfilename);
+}
 
 SnapshotFacts Snapshots::facts() const {
   SnapshotFacts f;

@@ -50,6 +50,8 @@ class Snapshots {
   Loading& loading() { return loading_; }
   uint64_t changes() const { return keyspace_.stats().changes - saved_changes_; }
 
+  // What kills have left of snapshots that were being written. At the server's start.
+  void remove_leftovers();
   // In the foreground.
   Outcome save();
   Outcome start_background();

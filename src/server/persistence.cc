@@ -77,6 +77,7 @@ bool Node::load_data() {
   if (the_log().options.file.empty() && process::output_is_terminal())
     snapshots_.loading().show = process::show_on_terminal;
   keyspace_.set_now(loop_.wall_ms());
+  snapshots_.remove_leftovers();
   return options_.persist.append.enabled ? load_append_log() : load_snapshot();
 }
 

@@ -176,6 +176,102 @@ def test_what_was_answered_survives_kills(fsync):
         run.close()
 
 
+class Numbers:
+    """One client that pushes 1, 2, 3 ... onto a list until the server is gone, and knows what was promised to stay."""
+
+    def __init__(self, server):
+        self.server = server
+        self.sent = self.answered = self.promised = 0
+
+    def push(self, c):
+        self.sent += 1
+        c.ok('RPUSH', 'list', self.sent)
+        self.answered = self.sent
+
+    def push_until_killed(self, rewrites):
+        """What was answered counts when the log has been rewritten more than `rewrites` times: then it is on."""
+        try:
+            with self.server.client(timeout=20) as c:
+                while True:
+                    on = int(harness.info(c, 'aof_rewrites', 'persistence')) > rewrites
+                    for _ in range(5):
+                        self.push(c)
+                    if on:
+                        self.promised = self.answered
+        except (harness.Closed, OSError):
+            pass
+
+    def check(self):
+        with self.server.client(timeout=60) as c:
+            found = [int(x) for x in c.ok('LRANGE', 'list', 0, -1)]
+        assert found == list(range(1, len(found) + 1))
+        assert self.promised <= len(found) <= self.sent, (self.promised, len(found), self.sent)
+        self.sent = self.answered = self.promised = len(found)
+
+
+def kills():
+    return max(4, int(os.environ.get('VITRINE_KILLS', 20)) // 2)
+
+
+@pytest.mark.parametrize('before', ['a snapshot', 'a log'])
+def test_kills_while_the_log_is_turned_on(before):
+    rng = random.Random(before)
+    with harness.peer('vitrine', ('appendonly', 'no'), ('appendfsync', 'always')) as server:
+        for _ in range(kills()):
+            numbers = Numbers(server)
+            with server.client() as c:
+                c.ok('DEBUG', 'POPULATE', 400)
+                for _ in range(20):
+                    numbers.push(c)
+                c.ok('SAVE')
+                rewrites = 0
+                if before == 'a log':
+                    c.ok('CONFIG', 'SET', 'appendonly', 'yes')
+                    harness.eventually(lambda: harness.info(c, 'aof_rewrites', 'persistence') == '1', 20)
+                    numbers.push(c)
+                    c.ok('CONFIG', 'SET', 'appendonly', 'no')
+                    rewrites = 1
+                numbers.promised = numbers.answered
+                numbers.push(c)
+                c.ok('CONFIG', 'SET', 'rdb-key-save-delay', rng.choice((0, 50, 200)))
+                c.ok('CONFIG', 'SET', 'appendonly', 'yes')
+            thread = threading.Thread(target=numbers.push_until_killed, args=(rewrites,))
+            thread.start()
+            time.sleep(rng.random() * 0.12)
+            server.process.kill()
+            server.process.wait()
+            thread.join()
+            server.settings.append(('appendonly', 'yes'))
+            server.start()
+            numbers.check()
+            server.stop()
+            server.settings.pop()
+            server.restart()
+
+
+def test_kills_while_a_log_of_one_file_is_taken_over():
+    rng = random.Random(1)
+    with harness.peer('vitrine', ('appendonly', 'yes'), ('appendfsync', 'always'), wait=False) as server:
+        for _ in range(kills()):
+            content = b''.join(harness.encode([b'RPUSH', b'list', str(n).encode()]) for n in range(1, 301))
+            pathlib.Path(server.dir, 'appendonly.aof').write_bytes(content)
+            for _ in range(rng.randrange(1, 3)):
+                server.settings.append(('key-load-delay', rng.choice((0, 20, 100))))
+                server.port = harness.free_port()
+                server._spawn()
+                time.sleep(rng.random() * 0.06)
+                assert server.alive(), server.log()
+                server.process.kill()
+                server.process.wait()
+                server.settings.pop()
+            server.start()
+            with server.client(timeout=60) as c:
+                harness.eventually(lambda: harness.info(c, 'loading', 'persistence') == '0', 60)
+                assert [int(x) for x in c.ok('LRANGE', 'list', 0, -1)] == list(range(1, 301))
+            server.stop()
+            os.makedirs(server.dir)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--kills', type=int, default=500)

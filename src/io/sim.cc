@@ -93,7 +93,9 @@ class SimFiles::Reading final : public ReadFile {
 
 bool SimFiles::step_fails() {
   int step = steps_++;
-  return fault_.at >= 0 && (step == fault_.at || (fault_.from_then_on && step > fault_.at));
+  if (fault_.at < 0) return false;
+  if (fault_.end_after && step >= fault_.at + fault_.end_after) return true;
+  return step == fault_.at || (fault_.from_then_on && step > fault_.at);
 }
 
 std::unexpected<FileError> SimFiles::error(const char* step, const std::string& path) const {

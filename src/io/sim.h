@@ -25,6 +25,7 @@ class SimFiles final : public Files {
     int code = 5;            // errno
     bool half = false;       // if it is a write: half of it is taken, and the next write fails
     bool from_then_on = false;
+    int end_after = 0;       // so many steps later everything fails: the machine has ended; 0: never
   };
 
   // Steps are counted anew.

@@ -14,6 +14,7 @@ namespace vitrine {
 namespace {
 
 constexpr uint64_t kLongestManifest = 16 << 20;
+constexpr const char* kIncrementEnding = ".incr.aof";
 
 struct Line {
   std::string name;
@@ -93,6 +94,11 @@ std::expected<AofManifest, std::string> AofManifest::parse(Bytes text) {
       manifest.increments_.push_back(std::move(file));
     }
   }
+  // Numbers of what is about to be removed are not given again either.
+  for (const AofFile& file : manifest.history_) {
+    uint64_t& seq = file.name.ends_with(kIncrementEnding) ? manifest.increment_seq_ : manifest.base_seq_;
+    seq = std::max(seq, file.seq);
+  }
   return manifest;
 }
 
@@ -119,7 +125,7 @@ AofFile AofManifest::next_base(Bytes prefix, bool snapshot) const {
 
 AofFile AofManifest::next_increment(Bytes prefix) const {
   uint64_t seq = increment_seq_ + 1;
-  return {std::string(prefix) + '.' + std::to_string(seq) + ".incr.aof", seq};
+  return {std::string(prefix) + '.' + std::to_string(seq) + kIncrementEnding, seq};
 }
 
 void AofManifest::add_increment(AofFile increment) {
@@ -136,6 +142,16 @@ void AofManifest::replace_base(AofFile base, size_t kept) {
   increments_.erase(increments_.begin(), old_end);
   base_seq_ = base.seq;
   base_ = std::move(base);
+}
+
+void AofManifest::abandon_base(const AofFile& base) {
+  base_seq_ = std::max(base_seq_, base.seq);
+  history_.push_back(base);
+}
+
+void AofManifest::abandon_increment(const AofFile& increment) {
+  increment_seq_ = std::max(increment_seq_, increment.seq);
+  history_.push_back(increment);
 }
 
 std::string aof_manifest_path(const std::string& folder, const std::string& prefix) {

@@ -56,6 +56,9 @@ class AofManifest {
   void take_back_increment() { increments_.pop_back(); }
   // The base there was, and all increments but the last `kept` ones, become history.
   void replace_base(AofFile base, size_t kept);
+  // A base, or an increment, that no longer counts but may be named on the disk: its number is not given again.
+  void abandon_base(const AofFile& base);
+  void abandon_increment(const AofFile& increment);
   // The files of history are gone.
   void forget_history() { history_.clear(); }
 

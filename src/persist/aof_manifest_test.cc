@@ -124,5 +124,21 @@ TEST(AofManifest, IsFoundWrittenAndRefusedAsAFile) {
   EXPECT_NE(read_aof_manifest(files, path).error().find("Is a directory"), std::string::npos);
 }
 
+TEST(AofManifest, GivesNoNumberAgainThatItHasAbandoned) {
+  AofManifest manifest;
+  manifest.replace_base({"a.1.base.rdb", 1}, 0);
+  manifest.add_increment({"a.1.incr.aof", 1});
+  manifest.abandon_base({"a.2.base.rdb", 2});
+  manifest.abandon_increment({"a.3.incr.aof", 3});
+  auto read = AofManifest::parse(manifest.text());
+  ASSERT_TRUE(read) << read.error();
+  for (const AofManifest& each : {manifest, *read}) {
+    EXPECT_EQ(each.next_base("a", true).name, "a.3.base.rdb");
+    EXPECT_EQ(each.next_increment("a").name, "a.4.incr.aof");
+    EXPECT_EQ(each.history().size(), 2U);
+  }
+  EXPECT_EQ(*read, manifest);
+}
+
 }  // namespace
 }  // namespace vitrine

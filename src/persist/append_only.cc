@@ -61,13 +61,21 @@ AppendOnly::Outcome AppendOnly::make_folder() {
   return outcome(files_.sync_folder(folder_of(options_.folder)));
 }
 
-// After a manifest could not be written: the one on the disk may be the new one all the same, and name the file.
-void AppendOnly::remove_unless_named(const std::string& name) {
+// After a manifest could not be written: the one on the disk may be the new one all the same, and name the file. Then
+// it stays as it is until another manifest has taken that one's place.
+void AppendOnly::give_up(const AofFile& file, bool is_base) {
   auto manifest = read_aof_manifest(files_, manifest_path());
-  if (!manifest) return;
-  for (const AofFile& file : manifest->value_or(AofManifest()).files())
-    if (file.name == name) return;
-  (void)files_.remove(path(name));
+  bool named = !manifest;
+  if (manifest)
+    for (const AofFile& each : manifest->value_or(AofManifest()).files()) named = named || each == file;
+  if (!named) (void)files_.remove(path(file.name));
+  else if (is_base) manifest_.abandon_base(file);
+  else manifest_.abandon_increment(file);
+}
+
+void AppendOnly::give_up_increment() {
+  if (waiting_) give_up(*waiting_, false);
+  waiting_.reset();
 }
 
 AppendOnly::Outcome AppendOnly::write_manifest(const AofManifest& manifest) {
@@ -139,7 +147,7 @@ AppendOnly::Outcome AppendOnly::begin_increment() {
     AofManifest next = manifest_;
     next.add_increment(increment);
     if (auto written = write_manifest(next); !written) {
-      remove_unless_named(increment.name);
+      give_up(increment, false);
       return written;
     }
     manifest_ = std::move(next);
@@ -156,6 +164,9 @@ AppendOnly::Outcome AppendOnly::turn_on() {
   if (!manifest) return std::unexpected(manifest.error());
   if (auto made = make_folder(); !made) return made;
   manifest_ = manifest->value_or(AofManifest());
+  // So that it is known what files mean that are found without being named.
+  if (!*manifest)
+    if (auto written = write_manifest(manifest_); !written) return written;
   end_child();   // one that was asked for while there was no log: what is written since then is nowhere
   state_ = State::waiting;
   if (snapshots_.background_running()) {
@@ -174,8 +185,7 @@ void AppendOnly::turn_off() {
   scheduled_ = false;
   if (log_.open()) effects_.leave(&log_);
   if (!log_.close()) log(LogLevel::warning, "The end of the append-only log is not on the disk.");
-  if (waiting_) (void)files_.remove(path(waiting_->name));
-  waiting_.reset();
+  give_up_increment();
   state_ = State::off;
   changed();
 }
@@ -298,7 +308,7 @@ AppendOnly::Outcome AppendOnly::publish(const std::string& temporary) {
   if (waiting_) next.add_increment(*waiting_);
   next.replace_base(base, log_.open() ? 1 : 0);
   if (auto written = write_manifest(next); !written) {
-    remove_unless_named(base.name);
+    give_up(base, true);
     return written;
   }
   manifest_ = std::move(next);
@@ -312,8 +322,7 @@ void AppendOnly::give_up_waiting() {
   if (state_ != State::waiting) return;
   if (log_.open()) effects_.leave(&log_);
   (void)log_.close();
-  if (waiting_) (void)files_.remove(path(waiting_->name));
-  waiting_.reset();
+  give_up_increment();
   scheduled_ = true;
 }
 

@@ -9,7 +9,8 @@
 // which a worker removes. When it fails nothing is lost: the increments stay.
 //
 // Turned on while the server runs (CONFIG SET appendonly yes), the log counts only when the first rewrite is done:
-// until then the manifest on the disk is left as it was, and the state is `waiting`.
+// until then the manifest on the disk is left as it was, and the state is `waiting`. Where there is none, one that
+// names no files says that there is no log yet: a start then reads the snapshot, and begins the log with it.
 #pragma once
 
 #include <expected>
@@ -91,7 +92,8 @@ class AppendOnly {
   static std::string temporary_name(pid_t pid);
   Outcome make_folder();
   Outcome write_manifest(const AofManifest& manifest);
-  void remove_unless_named(const std::string& name);
+  void give_up(const AofFile& file, bool is_base);
+  void give_up_increment();
   void remove_leftovers();
   Outcome begin_base();
   Outcome write_base(const std::string& path, const SnapshotStep& step, size_t keys_in_step);

@@ -100,6 +100,10 @@ bool Node::load_append_log() {
           options_.persist.dbfilename.c_str());
     return begin_append_log(std::nullopt);
   }
+  if ((*manifest)->empty()) {
+    log(LogLevel::notice, "The append-only log was turned on, but never came to hold the data: the snapshot counts.");
+    return load_snapshot() && (stopping_ || begin_append_log(*manifest));
+  }
   auto loaded = loader.load(place, **manifest, o.load_truncated, true);
   if (stopping_) return true;
   if (!loaded) return fatal(loaded.error());

@@ -4,6 +4,7 @@ import pathlib
 import random
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -148,6 +149,71 @@ def test_only_the_last_file_is_cut(tmp_path):
     status, text = check(manifest, 'aof')
     assert status == 1 and 'line 1: it must say file, seq and type' in text
     assert check(tmp_path / 'none.manifest', 'aof')[0] == 2 and check(tmp_path, 'aof')[0] == 2
+
+
+def truncate(path, second):
+    done = subprocess.run([CHECK, 'aof', '--truncate-to-timestamp', str(second), path], capture_output=True, text=True,
+                          timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_log_is_brought_back_to_a_moment(tmp_path):
+    path = tmp_path / 'appendonly.aof.1.incr.aof'
+    pieces = [b'#TS:1700000000\r\n' + encoded(('SELECT', 0), ('SET', 'a', '1')),
+              b'#TS:1700000005\r\n' + encoded(('MULTI',), ('SET', 'b', '1'), ('SET', 'c', '1'), ('EXEC',)),
+              b'#TS:1700000006\r\n#TS:1700000009\r\n' + encoded(('SET', 'd', '1')), encoded(('SET', 'e', '1'))]
+    whole = b''.join(pieces)
+    for second, kept, commands in [(1699999999, 0, 0), (1700000000, 1, 2), (1700000004, 1, 2), (1700000005, 2, 4),
+                                   (1700000008, 2, 4), (1700000009, 4, None), (1 << 40, 4, None)]:
+        path.write_bytes(whole)
+        status, text = truncate(path, second)
+        left = b''.join(pieces[:kept])
+        assert status == 0 and path.read_bytes() == left, (second, text)
+        if commands is None:
+            assert text.endswith('nothing was written later, and nothing was changed.\n')
+        else:
+            assert f'was cut from {len(whole)} to {len(left)} bytes' in text and f'{commands} commands' in text
+    path.write_bytes(encoded(('SET', 'a', '1')))
+    status, text = truncate(path, 1700000000)
+    assert status == 2 and 'no annotation says when' in text
+    path.write_bytes(pieces[0] + b'junk' + pieces[2])
+    status, text = truncate(path, 1700000000)
+    assert status == 1 and f'Before it {len(pieces[0])} bytes' in text and b'junk' in path.read_bytes()
+    for wrong in ('x', '-1', '0', ''):
+        assert truncate(path, wrong)[0] == 2
+
+
+def test_only_the_last_file_is_brought_back(tmp_path):
+    manifest = tmp_path / 'x.manifest'
+    manifest.write_text('file one seq 1 type i\nfile two seq 2 type i\n')
+    early, late = (f'#TS:{s}\r\n'.encode() + encoded(('SET', 'a', s)) for s in (1700000000, 1700000060))
+    (tmp_path / 'one').write_bytes(early + late)
+    (tmp_path / 'two').write_bytes(late)
+    status, text = truncate(manifest, 1700000000)
+    assert status == 1 and f'begins in {tmp_path}/one, at byte {len(early)}, and that is not the last file' in text
+    assert (tmp_path / 'one').read_bytes() == early + late and (tmp_path / 'two').read_bytes() == late
+    (tmp_path / 'two').write_bytes(b'')
+    assert truncate(manifest, 1700000000)[0] == 0 and (tmp_path / 'one').read_bytes() == early
+    (tmp_path / 'two').write_bytes(late)
+    assert truncate(manifest, 1700000059)[0] == 0 and (tmp_path / 'two').read_bytes() == b''
+
+
+def test_what_a_server_has_written_is_brought_back():
+    with harness.peer('vitrine', ('appendonly', 'yes'), ('aof-timestamp-enabled', 'yes')) as server:
+        manifest = pathlib.Path(server.dir) / 'appendonlydir/appendonly.aof.manifest'
+        with server.client() as c:
+            c.ok('SET', 'early', '1')
+            second = int(c.ok('TIME')[0])
+            while int(c.ok('TIME')[0]) == second:
+                time.sleep(0.01)
+            c.ok('SET', 'late', '1')
+        assert server.terminate() == 0
+        status, text = truncate(manifest, second - 3600)
+        assert status == 1 and 'is a snapshot of' in text and 'of later' in text, text
+        assert truncate(manifest, second)[0] == 0
+        server.start()
+        with server.client() as c:
+            assert c.ok('KEYS', '*') == [b'early']
 
 
 @pytest.mark.skipif(not LOGS, reason='no fixtures')

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <expected>
 #include <map>
 #include <vector>
 
@@ -69,6 +70,9 @@ struct FileFindings {
   uint64_t bytes = 0, sound_bytes = 0;
   std::string problem;          // empty: it is sound
   bool unreadable = false, can_be_cut = false;
+  int64_t snapshot_s = 0;       // when it was written, if it begins with one
+  bool has_times = false;       // annotations
+  bool ends_later = false;      // what follows the sound bytes was written later than `until_s`
 
   FileFindings& broken(std::string why) {
     problem = std::move(why);
@@ -76,33 +80,41 @@ struct FileFindings {
   }
 };
 
+constexpr int64_t kEver = INT64_MAX;
+
+std::string moment(int64_t s) { return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(s)); }
+
 std::string span_of(int64_t first_s, int64_t last_s) {
-  if (!last_s) return {};
-  return fmt::format(", written from {:%Y-%m-%d %H:%M:%S} to {:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(first_s),
-                     fmt::gmtime(last_s));
+  return last_s ? fmt::format(", written from {} to {} UTC", moment(first_s), moment(last_s)) : "";
 }
 
-void examine_commands(FileFindings& found, AofReader& reader) {
+// As far as it was written until then.
+void examine_commands(FileFindings& found, AofReader& reader, int64_t until_s) {
   CommandCensus census;
   CommandBatch batch;
-  int64_t first_s = 0;
+  int64_t first_s = 0, last_s = 0;
   uint64_t unit = reader.offset();
   // One unit at a time: each may be where the file has to be cut.
   while (found.problem.empty() && reader.read(batch, 1)) {
+    found.has_times = found.has_times || reader.timestamp_s();
+    found.ends_later = reader.timestamp_s() > until_s;
+    if (found.ends_later) break;
     for (size_t i = 0; i < batch.size() && found.problem.empty(); i++)
       if (std::string problem = problem_of(batch[i]); !problem.empty())
         found.problem = fmt::format("byte {}: {}", reader.offset_of(batch, i), problem);
     if (!found.problem.empty()) break;
     for (size_t i = 0; i < batch.size(); i++) census.add(batch[i], reader.offset_of(batch, i));
     if (!first_s) first_s = reader.timestamp_s();
+    last_s = reader.timestamp_s();
     unit = reader.offset();
   }
-  found.sound_bytes = found.problem.empty() ? reader.offset() : unit;
+  found.sound_bytes = found.problem.empty() && !found.ends_later ? reader.offset() : unit;
   found.can_be_cut = true;
   if (reader.ending() == AofReader::Ending::unreadable) found.unreadable = true;
-  if (found.problem.empty() && reader.ending() != AofReader::Ending::whole) found.problem = reader.sentence();
+  if (found.problem.empty() && !found.ends_later && reader.ending() != AofReader::Ending::whole)
+    found.problem = reader.sentence();
   found.text += fmt::format("{}: {} bytes, {} commands, {} transactions{}\n", found.path, found.bytes,
-                            census.commands(), reader.transactions(), span_of(first_s, reader.timestamp_s()));
+                            census.commands(), reader.transactions(), span_of(first_s, last_s));
   found.text += census.text();
 }
 
@@ -118,7 +130,7 @@ bool begins_as_snapshot(ReadFile& file) {
   return magic.starts_with("REDIS") || magic.starts_with("VALKEY");
 }
 
-FileFindings examine_file(Files& files, const std::string& path) {
+FileFindings examine_file(Files& files, const std::string& path, int64_t until_s = kEver) {
   FileFindings found{path};
   auto file = files.open_read(path);
   bool snapshot = file && begins_as_snapshot(**file);
@@ -131,10 +143,11 @@ FileFindings examine_file(Files& files, const std::string& path) {
     found.text = base.text;
     if (!base.problem.empty()) return found.broken(base.problem + " (a snapshot, which cannot be cut)");
     found.sound_bytes = base.end;
+    found.snapshot_s = base.written_at_s;
     if (base.end == found.bytes) return found;
   }
   AofReader reader(**file, base.end, base.at_hand);
-  examine_commands(found, reader);
+  examine_commands(found, reader, until_s);
   return found;
 }
 
@@ -168,31 +181,75 @@ std::string named(const AofManifest& manifest, const std::string& path) {
                      manifest.increments().size(), manifest.history().size());
 }
 
-CheckReport check_manifest(Files& files, const std::string& path, const Confirm& confirm) {
+// What a path names: one file, or those of a manifest.
+struct Log {
+  std::vector<std::string> paths;
+  size_t last = 0;              // behind it nothing stands in the files
+  std::string text;
+};
+
+std::expected<Log, CheckReport> find_log(Files& files, const std::string& path) {
+  if (!path.ends_with(".manifest")) return Log{{path}};
   auto manifest = read_aof_manifest(files, path);
-  if (!manifest) return {Verdict::damaged, "DAMAGED: " + manifest.error() + "\n"};
-  if (!*manifest) return {Verdict::unreadable, "CANNOT BE READ: there is no " + path + "\n"};
-  std::vector<AofFile> all = (*manifest)->files();
-  std::string text = named(**manifest, path);
-  size_t last = 0;
-  for (size_t i = 0; i < all.size(); i++)
-    if (files.size(folder_of(path) + '/' + all[i].name).value_or(1) > 0) last = i;
-  for (size_t i = 0; i < all.size(); i++) {
-    FileFindings found = examine_file(files, folder_of(path) + '/' + all[i].name);
-    text += found.text;
-    if (!found.problem.empty()) return settle(files, std::move(text), found, i >= last, confirm);
+  if (!manifest) return std::unexpected(CheckReport{Verdict::damaged, "DAMAGED: " + manifest.error() + "\n"});
+  if (!*manifest)
+    return std::unexpected(CheckReport{Verdict::unreadable, "CANNOT BE READ: there is no " + path + "\n"});
+  Log log;
+  log.text = named(**manifest, path);
+  for (const AofFile& file : (*manifest)->files()) {
+    log.paths.push_back(folder_of(path) + '/' + file.name);
+    if (files.size(log.paths.back()).value_or(1) > 0) log.last = log.paths.size() - 1;
   }
-  return {Verdict::sound, text + "OK: all files were read to the end.\n"};
+  return log;
+}
+
+CheckReport truncate(Files& files, const std::string& text, const FileFindings& found, int64_t second) {
+  if (std::string problem = cut(files, found); !problem.empty()) return {Verdict::unreadable, problem + "\n"};
+  return {Verdict::sound, text + fmt::format("TRUNCATED: {} was cut from {} to {} bytes: what is left was written "
+                                             "until {} UTC.\n",
+                                             found.path, found.bytes, found.sound_bytes, moment(second))};
 }
 
 }  // namespace
 
 CheckReport check_aof(const std::string& path, const Confirm& confirm) {
   SystemFiles files;
-  if (path.ends_with(".manifest")) return check_manifest(files, path, confirm);
-  FileFindings found = examine_file(files, path);
-  if (!found.problem.empty()) return settle(files, found.text, found, true, confirm);
-  return {Verdict::sound, found.text + "OK: read to the end.\n"};
+  auto log = find_log(files, path);
+  if (!log) return log.error();
+  std::string text = log->text;
+  for (size_t i = 0; i < log->paths.size(); i++) {
+    FileFindings found = examine_file(files, log->paths[i]);
+    text += found.text;
+    if (!found.problem.empty()) return settle(files, std::move(text), found, i >= log->last, confirm);
+  }
+  bool one = log->text.empty();
+  return {Verdict::sound, text + (one ? "OK: read to the end.\n" : "OK: all files were read to the end.\n")};
+}
+
+CheckReport truncate_aof(const std::string& path, int64_t second) {
+  SystemFiles files;
+  auto log = find_log(files, path);
+  if (!log) return log.error();
+  std::string text = log->text;
+  bool has_times = false;
+  for (size_t i = 0; i < log->paths.size(); i++) {
+    FileFindings found = examine_file(files, log->paths[i], second);
+    text += found.text;
+    has_times = has_times || found.has_times;
+    if (!found.problem.empty()) return settle(files, text + "Nothing was changed. ", found, i >= log->last, {});
+    if (found.snapshot_s > second)
+      return {Verdict::damaged, text + fmt::format("Nothing was changed: {} is a snapshot of {} UTC, of later.\n",
+                                                   found.path, moment(found.snapshot_s))};
+    if (!found.ends_later) continue;
+    if (i >= log->last) return truncate(files, text, found, second);
+    return {Verdict::damaged, text + fmt::format("Nothing was changed: what was written later begins in {}, at byte "
+                                                 "{}, and that is not the last file.\n",
+                                                 found.path, found.sound_bytes)};
+  }
+  if (!has_times)
+    return {Verdict::unreadable, text + "Nothing was changed: no annotation says when something was written "
+                                        "(aof-timestamp-enabled).\n"};
+  return {Verdict::sound, text + "OK: nothing was written later, and nothing was changed.\n"};
 }
 
 }  // namespace vitrine

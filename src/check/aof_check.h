@@ -16,4 +16,10 @@ using Confirm = std::function<bool(const std::string& question)>;
 
 CheckReport check_aof(const std::string& path, const Confirm& confirm);
 
+// `vitrine-check aof --truncate-to-timestamp SECONDS FILE|MANIFEST`: brings the log back to what it was at the end of
+// that second (Unix time), by cutting it before the first unit that was written later, as annotations of time tell
+// (aof-timestamp-enabled). Nothing is cut when that is not in the last file, when no annotation is there, or when
+// something before is damaged.
+CheckReport truncate_aof(const std::string& path, int64_t second);
+
 }  // namespace vitrine

@@ -43,6 +43,7 @@ SnapshotFindings examine_snapshot(ReadFile& file, const std::string& path) {
   found.text += census.text();
   found.has_checksum = content->has_checksum;
   found.end = in.offset();
+  found.written_at_s = content->written_at_s;
   found.at_hand = in.rest();
   return found;
 }

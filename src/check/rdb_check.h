@@ -25,6 +25,7 @@ struct SnapshotFindings {
   bool has_checksum = false;
   uint64_t keys = 0, bytes = 0;   // that could be read
   uint64_t end = 0;          // behind it, in the file
+  int64_t written_at_s = 0;  // Unix time; 0: it does not say
   std::string at_hand;       // what of the rest was read already
 };
 // `file` was opened as `path` and not read from yet.

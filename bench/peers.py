@@ -5,9 +5,13 @@ system by sampling at its clock tick (4 ms); so the split is only as good as a r
 /proc/PID/stat shows the same samples stretched to the sum of the whole life, which spoils differences: not used.
 """
 
+import contextlib
 import os
 import pathlib
+import shutil
+import statistics
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'tests'))
@@ -47,19 +51,33 @@ def cpu_of(pid):
 
 
 class Peer:
-    """One running server. `name` says which: 'vitrine' or 'redis'."""
+    """One running server. `name` says which: 'vitrine' or 'redis'. `files`: a folder whose content it finds in its own;
+    then load_s and load_cpu_s are what it took from the start of the process to its first ordinary answer."""
 
-    def __init__(self, name, *settings):
+    def __init__(self, name, *settings, files=None):
         self.name = name
         kind = 'oracle' if name.startswith('redis') else 'vitrine'
+        self.server = harness.peer(kind, *settings, wait=False)
+        if files:
+            shutil.copytree(files, self.server.dir, dirs_exist_ok=True)
+        began = time.monotonic()
         # Threads inherit the core of the thread that starts them, so the pin stands before there is any.
         os.sched_setaffinity(0, {SERVER_CORE})
         try:
-            self.server = harness.peer(kind, *settings)
+            self.server.start()
         finally:
             os.sched_setaffinity(0, {LOAD_CORE})
         self.port, self.pid = self.server.port, self.server.pid
-        self.client = self.server.client(timeout=300)
+        self.client = self.server.client(timeout=600)
+        while isinstance(self.client.call('DBSIZE'), harness.Error):
+            time.sleep(0.005)
+        self.load_s, self.load_cpu_s = time.monotonic() - began, self.cpu().total
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
     def call(self, *args):
         return self.client.ok(*args)
@@ -99,6 +117,24 @@ class Peer:
     def stop(self):
         self.client.close()
         self.server.stop()
+
+
+def in_turns(rounds, measure):
+    """The medians of what measure(name) gives, column by column: for Redis, for Vitrine, who take turns."""
+    rows = {name: [] for name in ('redis', 'vitrine')}
+    for _ in range(rounds):
+        for name, of in rows.items():
+            of.append(measure(name))
+    return [[statistics.median(column) for column in zip(*of)] for of in rows.values()]
+
+
+@contextlib.contextmanager
+def temporary_folder(what):
+    folder = tempfile.mkdtemp(prefix=f'vitrine-bench-{what}-')
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def drain(client, batch, lines=1):

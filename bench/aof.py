@@ -40,7 +40,7 @@ def make_log(folder, keys):
 
 def measure_load(name, files):
     """Seconds to load, of CPU for it, to rewrite."""
-    with Peer(name, ('appendonly', 'yes'), files=files) as peer:
+    with Peer(name, ('appendonly', 'yes'), NO_REWRITES, files=files) as peer:
         start = time.monotonic()
         peer.call('BGREWRITEAOF')
         while peer.info()['aof_rewrite_in_progress'] == '1':

@@ -1,11 +1,8 @@
 #include "persist/append_only.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "base/log.h"
-#include "persist/child_work.h"
 #include "persist/command_writer.h"
 #include "persist/snapshots.h"
 
@@ -13,7 +10,8 @@ namespace vitrine {
 
 namespace {
 
-constexpr Bytes kTemporaryBeginning = "temp-rewriteaof-bg-", kTemporaryEnding = ".aof";
+constexpr FileWriter::Kind kWriter{"AOF rewrite", "AOF rewritten", "Background AOF rewrite",
+                                   "Background AOF rewrite terminated with error", "temp-rewriteaof-bg-", ".aof"};
 constexpr uint64_t kFailuresBeforeWaiting = 3;
 constexpr int64_t kLongestWaitMs = 3600 * 1000, kLongestWaitRefusingMs = 60 * 1000;
 
@@ -36,13 +34,9 @@ AppendOnly::Outcome outcome(const FileResult<T>& result) {
 AppendOnly::AppendOnly(EventLoop& loop, Workers& workers, Files& files, Effects& effects, Snapshots& snapshots,
                        const AppendOptions& options)
     : loop_(loop), workers_(workers), files_(files), effects_(effects), snapshots_(snapshots), options_(options),
-      log_(loop, workers, options) {
+      log_(loop, workers, options), writer_(loop, files, kWriter) {
   log_.on_change = [this] { update_refusal(); };
-  log_.child_at_work = [this] { return child_ || snapshots_.background_running(); };
-}
-
-std::string AppendOnly::temporary_name(pid_t pid) {
-  return std::string(kTemporaryBeginning) + std::to_string(pid) + std::string(kTemporaryEnding);
+  log_.child_at_work = [this] { return rewriting() || snapshots_.background_running(); };
 }
 
 AppendOnly::~AppendOnly() {
@@ -96,15 +90,16 @@ uint64_t AppendOnly::measure(const AofManifest& manifest) {
 // What kills have left of manifests and bases that were being written.
 void AppendOnly::remove_leftovers() {
   vitrine::remove_leftovers(files_, options_.folder, options_.prefix + ".manifest.tmp-", "");
-  vitrine::remove_leftovers(files_, ".", kTemporaryBeginning, kTemporaryEnding);
+  writer_.remove_leftovers();
 }
 
 AppendOnly::Outcome AppendOnly::begin(const std::optional<AofManifest>& manifest) {
   manifest_ = manifest.value_or(AofManifest());
   if (auto made = make_folder(); !made) return made;
   remove_leftovers();
+  // The first base: of a server that begins with nothing, or with a snapshot.
   if (!manifest_.base() && manifest_.increments().empty())
-    if (auto made = begin_base(); !made) return made;
+    if (auto made = writer_.run(job()); !made) return made;
   auto opened = manifest_.increments().empty() ? begin_increment() : open_increment();
   if (!opened) return opened;
   bytes_before_ = measure(manifest_);
@@ -113,16 +108,6 @@ AppendOnly::Outcome AppendOnly::begin(const std::optional<AofManifest>& manifest
   state_ = State::on;
   if (!manifest_.history().empty()) remove_history();
   return {};
-}
-
-// The first base: of a server that begins with nothing.
-AppendOnly::Outcome AppendOnly::begin_base() {
-  std::string temporary = temporary_name(getpid());
-  child_writes_snapshot_ = options_.snapshot_base;
-  auto written = write_base(temporary, {}, kKeysInStep);
-  if (written) written = publish(temporary);
-  if (!written) (void)files_.remove(temporary);
-  return written;
 }
 
 AppendOnly::Outcome AppendOnly::open_increment() {
@@ -206,14 +191,19 @@ std::expected<AofManifest, std::string> AppendOnly::settle() {
 
 // ---- rewriting ----
 
-AppendOnly::Outcome AppendOnly::write_base(const std::string& path, const SnapshotStep& step, size_t keys_in_step) {
-  if (child_writes_snapshot_) return snapshots_.write_file(path, step, keys_in_step, true);
-  return write_commands_file(files_, path, snapshots_.keyspace(), snapshots_.functions, snapshots_.options(), step,
-                             keys_in_step);
+FileWriter::Job AppendOnly::job() {
+  bool snapshot = options_.snapshot_base;
+  auto write = [this, snapshot](const std::string& path, const SnapshotStep& step, size_t keys_in_step) {
+    if (snapshot) return snapshots_.write_file(path, step, keys_in_step, true);
+    return write_commands_file(files_, path, snapshots_.keyspace(), snapshots_.functions, snapshots_.options(), step,
+                               keys_in_step);
+  };
+  return {options_.cpus, snapshots_.options().key_save_delay_us, snapshots_.keyspace().total_keys(), write,
+          [this, snapshot](const std::string& path) { return publish(path, snapshot); }};
 }
 
 AppendOnly::Outcome AppendOnly::start_rewrite() {
-  if (child_) return std::unexpected("Background append only file rewriting already in progress");
+  if (rewriting()) return std::unexpected("Background append only file rewriting already in progress");
   last_try_ms_ = loop_.wall_ms();
   scheduled_ = false;
   if (state_ == State::off) {
@@ -239,50 +229,18 @@ AppendOnly::Outcome AppendOnly::start_rewrite() {
 }
 
 AppendOnly::Outcome AppendOnly::start_child() {
-  child_writes_snapshot_ = options_.snapshot_base;
-  const ChildWork what{"AOF rewrite", "AOF rewritten", options_.cpus, snapshots_.options().key_save_delay_us};
-  auto write = [this](const SnapshotStep& step, size_t keys_in_step) {
-    return write_base(temporary_name(getpid()), step, keys_in_step);
-  };
-  auto child = start_child_by(
-      loop_, [&](const Child::Tell& tell) { return run_in_child(what, tell, write); },
-      [this](const ChildReport& report) { on_report(report); }, [this](Child::Ending ending) { on_end(ending); });
-  if (!child) {
-    log(LogLevel::warning, "Can't rewrite append only file in background: %s", child.error().c_str());
-    return std::unexpected("Can't rewrite append only file in background: " + child.error());
+  auto started = writer_.start(job(), [this](const Outcome& result) { on_end(result); });
+  if (!started) {
+    log(LogLevel::warning, "Can't rewrite append only file in background: %s", started.error().c_str());
+    return std::unexpected("Can't rewrite append only file in background: " + started.error());
   }
-  child_ = std::move(*child);
-  child_pid_ = child_->pid();
-  stats_.forks++;
-  stats_.last_fork_us = child_->fork_us();
-  stats_.rewrite_start_ms = stats_.last_fork_ms = loop_.wall_ms();
-  stats_.saved_keys = stats_.cow_bytes = stats_.cow_peak_bytes = 0;
-  stats_.keys_to_save = snapshots_.keyspace().total_keys();
-  log(LogLevel::notice, "Background append only file rewriting started by pid %d", static_cast<int>(child_pid_));
+  log(LogLevel::notice, "Background append only file rewriting started by pid %d", static_cast<int>(writer_.pid()));
   changed();
   return {};
 }
 
-void AppendOnly::on_report(const ChildReport& report) {
-  stats_.saved_keys = report.done;
-  stats_.cow_bytes = report.cow_bytes;
-  stats_.cow_peak_bytes = std::max(stats_.cow_peak_bytes, report.cow_bytes);
-  stats_.cow_measured_ms = loop_.wall_ms();
-}
-
-void AppendOnly::on_end(Child::Ending ending) {
-  std::unique_ptr<Child> ended = std::move(child_);
-  std::string temporary = temporary_name(child_pid_);
-  Outcome result;
-  if (ending.signal)
-    result = std::unexpected("Background AOF rewrite terminated by signal " + std::to_string(ending.signal));
-  else if (ending.status) result = std::unexpected("Background AOF rewrite terminated with error");
-  else result = publish(temporary);
+void AppendOnly::on_end(const Outcome& result) {
   stats_.last_rewrite_ok = result.has_value();
-  stats_.last_rewrite_s = (loop_.wall_ms() - stats_.rewrite_start_ms + 999) / 1000;
-  stats_.rewrite_start_ms = -1;
-  stats_.last_cow_bytes = stats_.cow_bytes;
-  stats_.cow_bytes = stats_.saved_keys = stats_.keys_to_save = 0;
   if (result) {
     stats_.rewrites++;
     stats_.failures = 0;
@@ -294,15 +252,14 @@ void AppendOnly::on_end(Child::Ending ending) {
   } else {
     log(LogLevel::warning, "%s", result.error().c_str());
     stats_.failures++;
-    (void)files_.remove(temporary);
     give_up_waiting();
   }
   changed();
 }
 
 // The new base gets its name, then the manifest names it.
-AppendOnly::Outcome AppendOnly::publish(const std::string& temporary) {
-  AofFile base = manifest_.next_base(options_.prefix, child_writes_snapshot_);
+AppendOnly::Outcome AppendOnly::publish(const std::string& temporary, bool is_snapshot) {
+  AofFile base = manifest_.next_base(options_.prefix, is_snapshot);
   if (auto renamed = outcome(files_.rename(temporary, path(base.name))); !renamed) return renamed;
   AofManifest next = manifest_;
   if (waiting_) next.add_increment(*waiting_);
@@ -328,13 +285,7 @@ void AppendOnly::give_up_waiting() {
 
 // Without a result.
 void AppendOnly::end_child() {
-  if (!child_) return;
-  std::string temporary = temporary_name(child_->pid());
-  child_.reset();
-  (void)files_.remove(temporary);
-  stats_.rewrite_start_ms = -1;
-  stats_.cow_bytes = stats_.saved_keys = stats_.keys_to_save = 0;
-  log(LogLevel::notice, "Background AOF rewrite was ended");
+  if (writer_.end()) log(LogLevel::notice, "Background AOF rewrite was ended");
 }
 
 // What the manifest has as history; then the manifest forgets it.
@@ -380,7 +331,7 @@ bool AppendOnly::has_grown_enough() const {
 }
 
 void AppendOnly::tend() {
-  if (child_ || snapshots_.background_running() || snapshots_.loading().active()) return;
+  if (rewriting() || snapshots_.background_running() || snapshots_.loading().active()) return;
   bool grown = !rewrite_scheduled() && has_grown_enough();
   if ((!rewrite_scheduled() && !grown) || !retry_is_due()) return;
   if (grown)

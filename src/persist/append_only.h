@@ -19,11 +19,10 @@
 #include <optional>
 #include <string>
 
-#include "io/child.h"
 #include "persist/aof_manifest.h"
 #include "persist/append_log.h"
+#include "persist/file_writer.h"
 #include "persist/options.h"
-#include "persist/snapshot_writer.h"
 
 namespace vitrine {
 
@@ -36,12 +35,6 @@ class AppendOnly {
   struct Stats {
     uint64_t rewrites = 0, failures = 0;              // failures: since the last success
     bool last_rewrite_ok = true;
-    int64_t last_rewrite_s = -1, rewrite_start_ms = -1;
-    uint64_t last_cow_bytes = 0, cow_bytes = 0, cow_peak_bytes = 0;
-    int64_t cow_measured_ms = 0;
-    uint64_t saved_keys = 0, keys_to_save = 0;        // of the one under way
-    int64_t last_fork_us = 0, last_fork_ms = 0;
-    uint64_t forks = 0;
     uint64_t base_bytes = 0;                          // the log's size after the last rewrite
   };
 
@@ -53,6 +46,8 @@ class AppendOnly {
 
   State state() const { return state_; }
   const Stats& stats() const { return stats_; }
+  const FileWriter& writer() const { return writer_; }
+  FileWriter& writer() { return writer_; }
   const AppendLog& append_log() const { return log_; }
   AppendLog& append_log() { return log_; }
   // Of all files that are read at a start.
@@ -76,33 +71,28 @@ class AppendOnly {
   Outcome start_rewrite();
   // As soon as there is no other child.
   void schedule_rewrite() { scheduled_ = true; }
-  bool rewriting() const { return child_ != nullptr; }
-  bool rewrite_scheduled() const { return scheduled_ || (log_.needs_rewrite() && !child_); }
+  bool rewriting() const { return writer_.running(); }
+  bool rewrite_scheduled() const { return scheduled_ || (log_.needs_rewrite() && !rewriting()); }
   // The error reply to writes while the log cannot be written; empty: none.
   Bytes write_refusal() const { return refusal_; }
 
-  // How a child is started; tests may let it work in their own process.
-  std::function<Child::Start> start_child_by = Child::start;
   // A child was started or has ended, or write_refusal() has changed.
   std::function<void()> on_change;
 
  private:
   std::string path(const std::string& name) const { return options_.folder + '/' + name; }
   std::string manifest_path() const { return aof_manifest_path(options_.folder, options_.prefix); }
-  static std::string temporary_name(pid_t pid);
   Outcome make_folder();
   Outcome write_manifest(const AofManifest& manifest);
   void give_up(const AofFile& file, bool is_base);
   void give_up_increment();
   void remove_leftovers();
-  Outcome begin_base();
-  Outcome write_base(const std::string& path, const SnapshotStep& step, size_t keys_in_step);
+  FileWriter::Job job();
   Outcome open_increment();
   Outcome begin_increment();
   Outcome start_child();
-  void on_report(const ChildReport& report);
-  void on_end(Child::Ending ending);
-  Outcome publish(const std::string& temporary);
+  void on_end(const Outcome& result);
+  Outcome publish(const std::string& temporary, bool is_snapshot);
   void give_up_waiting();
   void end_child();
   void remove_history();
@@ -125,9 +115,7 @@ class AppendOnly {
   AofManifest manifest_;
   std::optional<AofFile> waiting_;       // the increment that the manifest does not name yet
   uint64_t bytes_before_ = 0;            // of the files before the last increment
-  std::unique_ptr<Child> child_;
-  pid_t child_pid_ = 0;
-  bool child_writes_snapshot_ = true;
+  FileWriter writer_;
   bool scheduled_ = false;
   int64_t last_try_ms_ = 0;
   std::string refusal_;

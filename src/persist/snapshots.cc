@@ -1,9 +1,7 @@
 #include "persist/snapshots.h"
 
-#include <algorithm>
 #include <chrono>
 #include <thread>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -12,7 +10,8 @@ namespace vitrine {
 
 namespace {
 
-constexpr Bytes kTemporaryBeginning = "temp-", kTemporaryEnding = ".rdb";
+constexpr FileWriter::Kind kWriter{"RDB", "DB saved on disk", "Background saving", "Background saving error",
+                                   "temp-", ".rdb"};
 constexpr uint64_t kSyncEveryBytes = 4 << 20;
 constexpr int64_t kRetryAfterMs = 5000;
 
@@ -47,18 +46,9 @@ class Snapshots::FileSink final : public RdbOutput::Sink {
 };
 
 Snapshots::Snapshots(EventLoop& loop, Files& files, Keyspace& keyspace, const PersistOptions& options)
-    : loop_(loop), files_(files), keyspace_(keyspace), options_(options), loading_(loop.clock()) {
+    : loop_(loop), files_(files), keyspace_(keyspace), options_(options), loading_(loop.clock()),
+      writer_(loop, files, kWriter) {
   stats_.last_save_s = loop.wall_ms() / 1000;
-}
-
-Snapshots::~Snapshots() { end_background(); }
-
-std::string Snapshots::temporary_name(pid_t pid) {
-  return std::string(kTemporaryBeginning) + std::to_string(pid) + std::string(kTemporaryEnding);
-}
-
-void Snapshots::remove_leftovers() {
-  vitrine::remove_leftovers(files_, ".", kTemporaryBeginning, kTemporaryEnding, options_.dbfilename);
 }
 
 SnapshotFacts Snapshots::facts() const {
@@ -95,15 +85,9 @@ Snapshots::Outcome Snapshots::publish(const std::string& temporary) {
 }
 
 Snapshots::Outcome Snapshots::save() {
-  if (child_) return std::unexpected("Background save already in progress");
-  std::string temporary = temporary_name(getpid());
-  auto written = run_in_foreground(child_work(), [&](const SnapshotStep& step, size_t keys_in_step) {
-    return write_file(temporary, step, keys_in_step, false);
-  });
-  if (written) written = publish(temporary);
-  if (!written) {
+  if (background_running()) return std::unexpected("Background save already in progress");
+  if (auto written = writer_.run(job()); !written) {
     log(LogLevel::warning, "Failed to save the data set: %s", written.error().c_str());
-    (void)files_.remove(temporary);
     return written;
   }
   log(LogLevel::notice, "DB saved on disk");
@@ -115,60 +99,33 @@ Snapshots::Outcome Snapshots::save() {
   return {};
 }
 
-ChildWork Snapshots::child_work() const {
-  return {"RDB", "DB saved on disk", options_.cpus, options_.key_save_delay_us};
+FileWriter::Job Snapshots::job() {
+  auto write = [this](const std::string& path, const SnapshotStep& step, size_t keys_in_step) {
+    return write_file(path, step, keys_in_step, false);
+  };
+  return {options_.cpus, options_.key_save_delay_us, keyspace_.total_keys(), write,
+          [this](const std::string& path) { return publish(path); }};
 }
 
 Snapshots::Outcome Snapshots::start_background() {
-  if (child_) return std::unexpected("Background save already in progress");
+  if (background_running()) return std::unexpected("Background save already in progress");
   if (another_child()) return std::unexpected("Another child process is active (AOF?): can't BGSAVE right now.");
   last_try_ms_ = loop_.wall_ms();
   uint64_t changes = keyspace_.stats().changes;
-  auto write = [this](const SnapshotStep& step, size_t keys_in_step) {
-    return write_file(temporary_name(getpid()), step, keys_in_step, false);
-  };
-  auto child = Child::start(
-      loop_, [&](const Child::Tell& tell) { return run_in_child(child_work(), tell, write); },
-      [this](const ChildReport& report) { on_report(report); },
-      [this, changes](Child::Ending ending) { on_end(ending, changes); });
-  if (!child) {
-    log(LogLevel::warning, "Can't save in background: %s", child.error().c_str());
+  auto started = writer_.start(job(), [this, changes](const Outcome& result) { on_end(result, changes); });
+  if (!started) {
+    log(LogLevel::warning, "Can't save in background: %s", started.error().c_str());
     stats_.last_background_ok = false;
     changed();
-    return std::unexpected("Can't save in background: " + child.error());
+    return std::unexpected("Can't save in background: " + started.error());
   }
-  child_ = std::move(*child);
-  child_pid_ = child_->pid();
-  stats_.forks++;
-  stats_.last_fork_us = child_->fork_us();
-  stats_.background_start_ms = stats_.last_fork_ms = loop_.wall_ms();
-  stats_.saved_keys = stats_.cow_bytes = stats_.cow_peak_bytes = 0;
-  stats_.keys_to_save = keyspace_.total_keys();
-  log(LogLevel::notice, "Background saving started by pid %d", static_cast<int>(child_->pid()));
+  log(LogLevel::notice, "Background saving started by pid %d", static_cast<int>(writer_.pid()));
   changed();
   return {};
 }
 
-void Snapshots::on_report(const ChildReport& report) {
-  stats_.saved_keys = report.done;
-  stats_.cow_bytes = report.cow_bytes;
-  stats_.cow_peak_bytes = std::max(stats_.cow_peak_bytes, report.cow_bytes);
-  stats_.cow_measured_ms = loop_.wall_ms();
-}
-
-void Snapshots::on_end(Child::Ending ending, uint64_t changes) {
-  std::unique_ptr<Child> ended = std::move(child_);
-  std::string temporary = temporary_name(child_pid_);
-  Outcome result;
-  if (ending.signal)
-    result = std::unexpected("Background saving terminated by signal " + std::to_string(ending.signal));
-  else if (ending.status) result = std::unexpected("Background saving error");
-  else result = publish(temporary);
+void Snapshots::on_end(const Outcome& result, uint64_t changes) {
   stats_.last_background_ok = result.has_value();
-  stats_.last_background_duration_s = (loop_.wall_ms() - stats_.background_start_ms + 999) / 1000;
-  stats_.background_start_ms = -1;
-  stats_.last_cow_bytes = stats_.cow_bytes;
-  stats_.cow_bytes = stats_.saved_keys = stats_.keys_to_save = 0;
   if (result) {
     log(LogLevel::notice, "Background saving terminated with success");
     stats_.saves++;
@@ -176,32 +133,21 @@ void Snapshots::on_end(Child::Ending ending, uint64_t changes) {
     saved_changes_ = changes;
   } else {
     log(LogLevel::warning, "%s", result.error().c_str());
-    (void)files_.remove(temporary);
   }
   changed();
 }
 
-// Without a result.
-void Snapshots::end_background() {
-  if (!child_) return;
-  std::string temporary = temporary_name(child_->pid());
-  child_.reset();
-  (void)files_.remove(temporary);
-  stats_.background_start_ms = -1;
-  stats_.cow_bytes = stats_.saved_keys = stats_.keys_to_save = 0;
-}
-
 bool Snapshots::cancel_background() {
-  if (!child_ && !scheduled_) return false;
+  if (!background_running() && !scheduled_) return false;
   scheduled_ = false;
   log(LogLevel::warning, "Background saving cancelled");
-  end_background();
+  writer_.end();
   changed();
   return true;
 }
 
 void Snapshots::tend() {
-  if (child_ || loading_.active() || another_child()) return;
+  if (background_running() || loading_.active() || another_child()) return;
   int64_t now_ms = loop_.wall_ms(), since_s = now_ms / 1000 - stats_.last_save_s;
   if (scheduled_) {
     scheduled_ = false;

@@ -13,9 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "io/child.h"
 #include "io/file.h"
-#include "persist/child_work.h"
+#include "persist/file_writer.h"
 #include "persist/loading.h"
 #include "persist/options.h"
 #include "persist/snapshot_reader.h"
@@ -30,32 +29,25 @@ class Snapshots {
     uint64_t saves = 0;
     int64_t last_save_s = 0;             // Unix time of the last that succeeded, or of the start
     bool last_background_ok = true;
-    int64_t last_background_duration_s = -1;
-    uint64_t last_cow_bytes = 0, cow_bytes = 0, cow_peak_bytes = 0;
-    int64_t cow_measured_ms = 0;
-    int64_t last_fork_us = 0, last_fork_ms = 0;
-    uint64_t forks = 0;
-    uint64_t saved_keys = 0, keys_to_save = 0;       // of the one under way
-    int64_t background_start_ms = -1;                // -1: none under way
     uint64_t loaded_keys = 0, expired_keys = 0;      // by the last load
   };
 
   Snapshots(EventLoop& loop, Files& files, Keyspace& keyspace, const PersistOptions& options);
-  ~Snapshots();
 
   const PersistOptions& options() const { return options_; }
   const Keyspace& keyspace() const { return keyspace_; }
   const Stats& stats() const { return stats_; }
+  const FileWriter& writer() const { return writer_; }
   const Loading& loading() const { return loading_; }
   Loading& loading() { return loading_; }
   uint64_t changes() const { return keyspace_.stats().changes - saved_changes_; }
 
   // What kills have left of snapshots that were being written. At the server's start.
-  void remove_leftovers();
+  void remove_leftovers() { writer_.remove_leftovers(options_.dbfilename); }
   // In the foreground.
   Outcome save();
   Outcome start_background();
-  bool background_running() const { return child_ != nullptr; }
+  bool background_running() const { return writer_.running(); }
   // With the next tend().
   void schedule_background() { scheduled_ = true; }
   bool background_scheduled() const { return scheduled_; }
@@ -103,11 +95,8 @@ class Snapshots {
   class FileSink;
   SnapshotFacts facts() const;
   Outcome publish(const std::string& temporary);
-  ChildWork child_work() const;
-  void on_report(const ChildReport& report);
-  void on_end(Child::Ending ending, uint64_t changes);
-  void end_background();
-  static std::string temporary_name(pid_t pid);
+  FileWriter::Job job();
+  void on_end(const Outcome& result, uint64_t changes);
 
   EventLoop& loop_;
   Files& files_;
@@ -117,8 +106,7 @@ class Snapshots {
   Loading loading_;
   uint64_t saved_changes_ = 0;           // of the keyspace, that the last snapshot holds
   int64_t last_try_ms_ = 0;
-  std::unique_ptr<Child> child_;
-  pid_t child_pid_ = 0;                  // of the last child
+  FileWriter writer_;
   bool scheduled_ = false;
 };
 

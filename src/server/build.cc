@@ -86,7 +86,7 @@ ConnectionFigures connection_figures(const ClientServer::Stats& s, const Migrati
   return f;
 }
 
-ForkFigures fork_figures(const Snapshots::Stats& s, const AppendOnly::Stats& a) {
+ForkFigures fork_figures(const FileWriter::Stats& s, const FileWriter::Stats& a) {
   return {s.forks + a.forks, a.last_fork_ms > s.last_fork_ms ? a.last_fork_us : s.last_fork_us};
 }
 
@@ -109,7 +109,7 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
       console_({loop_, workers_, keyspace_, evictor_, dispatcher_, settings, options.network, options.clients,
                 options.memory, options.observe, options.config_file,
                 [this] { return connection_figures(clients_.stats, migration_); },
-                [this] { return fork_figures(snapshots_.stats(), append_only_.stats()); },
+                [this] { return fork_figures(snapshots_.writer().stats(), append_only_.writer().stats()); },
                 [this] { return script_figures(); },
                 [this] { return append_only_.append_log().buffer_memory(); }}) {
   keyspace_.set_background([this](std::function<void()> work) {

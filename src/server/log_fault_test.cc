@@ -35,7 +35,7 @@ class Server {
     add_transaction_commands(registry_, dispatcher_);
     log_.append_log().on_fatal = [this](const std::string&) { fatal_ = true; };
     // Workers do what they do before it goes on, so that the disk's steps come in one order.
-    log_.start_child_by = [this](EventLoop& loop, const Child::Job& job, auto on_report, auto on_end) {
+    log_.writer().start_child_by = [this](EventLoop& loop, const Child::Job& job, auto on_report, auto on_end) {
       workers_.drain();
       return Child::start_here(loop, job, on_report, on_end);
     };

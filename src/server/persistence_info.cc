@@ -19,17 +19,18 @@ void write_loading(InfoText& text, const Loading& l, int64_t now_ms) {
 
 void write_append_only(InfoText& text, const AppendOnly& log, int64_t now_ms) {
   const AppendOnly::Stats& s = log.stats();
+  const FileWriter::Stats& w = log.writer().stats();
   bool on = log.state() != AppendOnly::State::off;
   text.field("aof_enabled", on ? 1 : 0);
   text.field("aof_rewrite_in_progress", log.rewriting() ? 1 : 0);
   text.field("aof_rewrite_scheduled", log.rewrite_scheduled() ? 1 : 0);
-  text.field("aof_last_rewrite_time_sec", s.last_rewrite_s);
-  text.field("aof_current_rewrite_time_sec", log.rewriting() ? (now_ms - s.rewrite_start_ms) / 1000 : int64_t{-1});
+  text.field("aof_last_rewrite_time_sec", w.last_duration_s);
+  text.field("aof_current_rewrite_time_sec", log.rewriting() ? (now_ms - w.start_ms) / 1000 : int64_t{-1});
   text.field("aof_last_bgrewrite_status", s.last_rewrite_ok ? "ok" : "err");
   text.field("aof_rewrites", s.rewrites);
   text.field("aof_rewrites_consecutive_failures", s.failures);
   text.field("aof_last_write_status", log.append_log().problem().empty() ? "ok" : "err");
-  text.field("aof_last_cow_size", s.last_cow_bytes);
+  text.field("aof_last_cow_size", w.last_cow_bytes);
 }
 
 // Behind all else, while it is on.
@@ -47,24 +48,25 @@ void write_growth(InfoText& text, const AppendOnly& log) {
 
 void write_persistence_section(InfoText& text, const Snapshots& snapshots, const AppendOnly& log, int64_t now_ms) {
   const Snapshots::Stats& s = snapshots.stats();
+  const FileWriter::Stats& w = snapshots.writer().stats();
   bool running = snapshots.background_running();
   text.field("loading", snapshots.loading().active() ? 1 : 0);
   text.idle("async_loading");
-  text.field("current_cow_peak", running ? s.cow_peak_bytes : 0);
-  text.field("current_cow_size", s.cow_bytes);
-  text.field("current_cow_size_age", s.cow_bytes ? (now_ms - s.cow_measured_ms) / 1000 : 0);
+  text.field("current_cow_peak", running ? w.cow_peak_bytes : 0);
+  text.field("current_cow_size", w.cow_bytes);
+  text.field("current_cow_size_age", w.cow_bytes ? (now_ms - w.cow_measured_ms) / 1000 : 0);
   text.real("current_fork_perc",
-            s.keys_to_save ? 100.0 * static_cast<double>(s.saved_keys) / static_cast<double>(s.keys_to_save) : 0);
-  text.field("current_save_keys_processed", s.saved_keys);
-  text.field("current_save_keys_total", s.keys_to_save);
+            w.keys_to_write ? 100.0 * static_cast<double>(w.written_keys) / static_cast<double>(w.keys_to_write) : 0);
+  text.field("current_save_keys_processed", w.written_keys);
+  text.field("current_save_keys_total", w.keys_to_write);
   text.field("rdb_changes_since_last_save", snapshots.changes());
   text.field("rdb_bgsave_in_progress", running ? 1 : 0);
   text.field("rdb_last_save_time", s.last_save_s);
   text.field("rdb_last_bgsave_status", s.last_background_ok ? "ok" : "err");
-  text.field("rdb_last_bgsave_time_sec", s.last_background_duration_s);
-  text.field("rdb_current_bgsave_time_sec", running ? (now_ms - s.background_start_ms) / 1000 : int64_t{-1});
+  text.field("rdb_last_bgsave_time_sec", w.last_duration_s);
+  text.field("rdb_current_bgsave_time_sec", running ? (now_ms - w.start_ms) / 1000 : int64_t{-1});
   text.field("rdb_saves", s.saves);
-  text.field("rdb_last_cow_size", s.last_cow_bytes);
+  text.field("rdb_last_cow_size", w.last_cow_bytes);
   text.field("rdb_last_load_keys_expired", s.expired_keys);
   text.field("rdb_last_load_keys_loaded", s.loaded_keys);
   write_append_only(text, log, now_ms);

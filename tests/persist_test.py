@@ -264,6 +264,22 @@ def test_background_saving_and_what_info_says_of_it():
         assert 'Background saving terminated with success' in server.log()
 
 
+@pytest.mark.parametrize('command', ['BGSAVE', 'BGREWRITEAOF'])
+def test_info_follows_the_child_at_work(command):
+    with harness.peer('vitrine') as server, server.client() as c:
+        c.ok('DEBUG', 'POPULATE', 3000)
+        c.ok('CONFIG', 'SET', 'rdb-key-save-delay', 1000)
+        c.ok(command)
+        wait_for(lambda: int(info(c)['current_save_keys_processed']) > 1000)
+        during = info(c)
+        assert during['current_save_keys_total'] == '3000'
+        assert 33 < float(during['current_fork_perc']) <= 100
+        assert 0 < int(during['current_cow_size']) <= int(during['current_cow_peak'])
+        wait_for(lambda: info(c)['rdb_bgsave_in_progress'] == info(c)['aof_rewrite_in_progress'] == '0', 20)
+        after = info(c)
+        assert not any(float(after[name]) for name in after if name.startswith('current_'))
+
+
 def test_a_background_save_can_be_cancelled():
     with harness.peer('vitrine') as server, server.client() as c:
         assert c.call('BGSAVE', 'CANCEL') == b'ERR Background saving is currently not in progress or scheduled'

@@ -134,7 +134,7 @@ bool FileWriter::end() {
 
 void FileWriter::forget_child() {
   stats_.start_ms = -1;
-  stats_.cow_bytes = stats_.written_keys = stats_.keys_to_write = 0;
+  stats_.cow_bytes = stats_.cow_peak_bytes = stats_.written_keys = stats_.keys_to_write = 0;
 }
 
 }  // namespace vitrine

@@ -17,6 +17,17 @@ void write_loading(InfoText& text, const Loading& l, int64_t now_ms) {
   text.field("loading_eta_seconds", done > 0 ? static_cast<int64_t>(seconds / done - seconds) : int64_t{1});
 }
 
+// The child at work, which is a snapshot's or a rewrite's; never both.
+void write_child(InfoText& text, const FileWriter::Stats& w, int64_t now_ms) {
+  text.field("current_cow_peak", w.cow_peak_bytes);
+  text.field("current_cow_size", w.cow_bytes);
+  text.field("current_cow_size_age", w.cow_bytes ? (now_ms - w.cow_measured_ms) / 1000 : 0);
+  text.real("current_fork_perc",
+            w.keys_to_write ? 100.0 * static_cast<double>(w.written_keys) / static_cast<double>(w.keys_to_write) : 0);
+  text.field("current_save_keys_processed", w.written_keys);
+  text.field("current_save_keys_total", w.keys_to_write);
+}
+
 void write_append_only(InfoText& text, const AppendOnly& log, int64_t now_ms) {
   const AppendOnly::Stats& s = log.stats();
   const FileWriter::Stats& w = log.writer().stats();
@@ -52,13 +63,7 @@ void write_persistence_section(InfoText& text, const Snapshots& snapshots, const
   bool running = snapshots.background_running();
   text.field("loading", snapshots.loading().active() ? 1 : 0);
   text.idle("async_loading");
-  text.field("current_cow_peak", running ? w.cow_peak_bytes : 0);
-  text.field("current_cow_size", w.cow_bytes);
-  text.field("current_cow_size_age", w.cow_bytes ? (now_ms - w.cow_measured_ms) / 1000 : 0);
-  text.real("current_fork_perc",
-            w.keys_to_write ? 100.0 * static_cast<double>(w.written_keys) / static_cast<double>(w.keys_to_write) : 0);
-  text.field("current_save_keys_processed", w.written_keys);
-  text.field("current_save_keys_total", w.keys_to_write);
+  write_child(text, log.rewriting() ? log.writer().stats() : w, now_ms);
   text.field("rdb_changes_since_last_save", snapshots.changes());
   text.field("rdb_bgsave_in_progress", running ? 1 : 0);
   text.field("rdb_last_save_time", s.last_save_s);

@@ -1,6 +1,7 @@
 // Lists: moving an item to another list, popping from the first of several, and waiting until there is something.
 #include "commands/families.h"
 #include "commands/list_replies.h"
+#include "commands/pop_first.h"
 #include "engine/command.h"
 
 namespace vitrine {
@@ -171,81 +172,31 @@ void blmovem(Call& c) {
 
 // ---- from the first of several lists that holds something ----
 
-// Calls pop(Edit<List>&, key) for it. False when there is none (and nothing was replied).
-template <class Pop>
-bool pop_first(Call& c, std::span<const Bytes> keys, End end, Pop pop) {
-  if (c.retried) keys = {&c.fed_key, 1};
-  for (Bytes key : keys) {
-    auto list = c.edit<List>(key, pop_event(end), Missing::skip);
-    if (list.missing()) continue;
-    if (list) pop(*list, key);
-    return true;
-  }
-  return false;
-}
-
 void pop_or_wait(Call& c, End end) {
-  auto keys = c.args.take(c.args.left() - 1);
-  int64_t deadline_ms = c.take_deadline();
-  if (!c.args.done()) return;
-  bool done = pop_first(c, keys, end, [&](List& list, Bytes key) {
+  pop_first_or_wait<List>(c, pop_event(end), [&](List& list, Bytes key) {
     c.reply.array(2);
     c.reply.bulk(key);
     reply_item(c, list.peek(end));
     list.pop(end);
     c.effects.replace({end == End::left ? "LPOP" : "RPOP", key});
   });
-  if (!done) c.park({{keys.begin(), keys.end()}, Type::list, deadline_ms, TimeoutReply::null_array});
 }
 void blpop(Call& c) { pop_or_wait(c, End::left); }
 void brpop(Call& c) { pop_or_wait(c, End::right); }
 
-// What LMPOP and BLMPOP have in common: numkeys key [key ...] LEFT | RIGHT [COUNT count]
-struct MultiPop {
-  std::span<const Bytes> keys;
-  End end = End::left;
-  int64_t count = 1;
-
-  bool read(Args& args) {
-    constexpr Bytes kNoKeys = "ERR numkeys should be greater than 0", kNoCount = "ERR count should be greater than 0";
-    int64_t n = args.integer(1, INT64_MAX, kNoKeys, kNoKeys);
-    if (static_cast<size_t>(n) >= args.left()) args.fail();
-    keys = args.take(static_cast<size_t>(n));
-    end = take_end(args);
-    if (args.accept("COUNT", 1)) count = args.integer(1, INT64_MAX, kNoCount, kNoCount);
-    if (args.more()) args.fail();
-    return args.done();
-  }
-
-  bool run(Call& c) const {
-    return pop_first(c, keys, end, [&](List& list, Bytes key) {
-      size_t n = std::min(static_cast<size_t>(count), list.size());
-      c.reply.array(2);
-      c.reply.bulk(key);
-      c.reply.array(static_cast<int64_t>(n));
-      reply_from(c, list, end, n);
-      list.pop(end, n);
-      if (c.effects.wanted()) c.effects.replace({end == End::left ? "LPOP" : "RPOP", key, std::to_string(n)});
-    });
-  }
-};
-
-void lmpop(Call& c) {
-  MultiPop pop;
-  if (pop.read(c.args) && !pop.run(c)) c.reply.null_array();
+auto pop_several(Call& c) {
+  return [&c](List& list, Bytes key, End end, uint64_t count) {
+    size_t n = std::min(count, list.size());
+    c.reply.array(2);
+    c.reply.bulk(key);
+    c.reply.array(static_cast<int64_t>(n));
+    reply_from(c, list, end, n);
+    list.pop(end, n);
+    if (c.effects.wanted()) c.effects.replace({end == End::left ? "LPOP" : "RPOP", key, std::to_string(n)});
+  };
 }
-
-void blmpop(Call& c) {
-  // The timeout stands first and is checked last.
-  MultiPop pop;
-  c.args.seek(2);
-  if (!pop.read(c.args)) return;
-  c.args.seek(1);
-  int64_t deadline_ms = c.take_deadline();
-  c.args.rest();
-  if (!c.args.done() || pop.run(c)) return;
-  c.park({{pop.keys.begin(), pop.keys.end()}, Type::list, deadline_ms, TimeoutReply::null_array});
-}
+void lmpop(Call& c) { multi_pop<List>(c, take_end, pop_several(c)); }
+void blmpop(Call& c) { multi_pop_or_wait<List>(c, take_end, pop_several(c)); }
 
 constexpr CommandRow kRows[] = {
     {"lmove", lmove},   {"rpoplpush", rpoplpush}, {"lmpop", lmpop},   {"blpop", blpop},

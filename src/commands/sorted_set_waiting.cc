@@ -2,6 +2,7 @@
 // some.
 #include "base/numbers.h"
 #include "commands/families.h"
+#include "commands/pop_first.h"
 #include "commands/sorted_set_replies.h"
 #include "engine/command.h"
 
@@ -47,24 +48,8 @@ void zpopmax(Call& c) { pop_from_key(c, Extreme::max); }
 
 // ---- from the first of several that holds something ----
 
-// Calls take(SortedSet&, key) for it. False when there is none (and nothing was replied).
-template <class Take>
-bool take_first(Call& c, std::span<const Bytes> keys, Extreme extreme, Take take) {
-  if (c.retried) keys = {&c.fed_key, 1};
-  for (Bytes key : keys) {
-    auto set = c.edit<SortedSet>(key, pop_event(extreme), Missing::skip);
-    if (set.missing()) continue;
-    if (set) take(*set, key);
-    return true;
-  }
-  return false;
-}
-
 void pop_or_wait(Call& c, Extreme extreme) {
-  auto keys = c.args.take(c.args.left() - 1);
-  int64_t deadline_ms = c.take_deadline();
-  if (!c.args.done()) return;
-  bool done = take_first(c, keys, extreme, [&](SortedSet& set, Bytes key) {
+  pop_first_or_wait<SortedSet>(c, pop_event(extreme), [&](SortedSet& set, Bytes key) {
     auto run = outermost(set, extreme, 1);
     c.reply.array(3);
     c.reply.bulk(key);
@@ -74,55 +59,26 @@ void pop_or_wait(Call& c, Extreme extreme) {
     set.erase(run);
     c.effects.replace({pop_command(extreme), key});
   });
-  if (!done) c.park({{keys.begin(), keys.end()}, Type::zset, deadline_ms, TimeoutReply::null_array});
 }
 void bzpopmin(Call& c) { pop_or_wait(c, Extreme::min); }
 void bzpopmax(Call& c) { pop_or_wait(c, Extreme::max); }
 
-// What ZMPOP and BZMPOP have in common: numkeys key [key ...] MIN | MAX [COUNT count]
-struct MultiPop {
-  std::span<const Bytes> keys;
-  Extreme extreme = Extreme::min;
-  int64_t count = 1;
-
-  bool read(Args& args) {
-    constexpr Bytes kNoKeys = "ERR numkeys should be greater than 0", kNoCount = "ERR count should be greater than 0";
-    int64_t n = args.integer(1, INT64_MAX, kNoKeys, kNoKeys);
-    if (static_cast<size_t>(n) >= args.left()) args.fail();
-    keys = args.take(static_cast<size_t>(n));
-    if (args.accept("MAX")) extreme = Extreme::max;
-    else if (!args.accept("MIN")) args.fail();
-    if (args.accept("COUNT", 1)) count = args.integer(1, INT64_MAX, kNoCount, kNoCount);
-    if (args.more()) args.fail();
-    return args.done();
-  }
-
-  bool run(Call& c) const {
-    return take_first(c, keys, extreme, [&](SortedSet& set, Bytes key) {
-      c.reply.array(2);
-      c.reply.bulk(key);
-      uint64_t n = pop(c, set, extreme, static_cast<uint64_t>(count), ScoredShape::pairs);
-      if (c.effects.wanted()) c.effects.replace({pop_command(extreme), key, std::to_string(n)});
-    });
-  }
-};
-
-void zmpop(Call& c) {
-  MultiPop pop;
-  if (pop.read(c.args) && !pop.run(c)) c.reply.null_array();
+Extreme take_extreme(Args& args) {
+  if (args.accept("MAX")) return Extreme::max;
+  if (!args.accept("MIN")) args.fail();
+  return Extreme::min;
 }
 
-void bzmpop(Call& c) {
-  // The timeout stands first and is checked last.
-  MultiPop pop;
-  c.args.seek(2);
-  if (!pop.read(c.args)) return;
-  c.args.seek(1);
-  int64_t deadline_ms = c.take_deadline();
-  c.args.rest();
-  if (!c.args.done() || pop.run(c)) return;
-  c.park({{pop.keys.begin(), pop.keys.end()}, Type::zset, deadline_ms, TimeoutReply::null_array});
+auto pop_several(Call& c) {
+  return [&c](SortedSet& set, Bytes key, Extreme extreme, uint64_t count) {
+    c.reply.array(2);
+    c.reply.bulk(key);
+    uint64_t n = pop(c, set, extreme, count, ScoredShape::pairs);
+    if (c.effects.wanted()) c.effects.replace({pop_command(extreme), key, std::to_string(n)});
+  };
 }
+void zmpop(Call& c) { multi_pop<SortedSet>(c, take_extreme, pop_several(c)); }
+void bzmpop(Call& c) { multi_pop_or_wait<SortedSet>(c, take_extreme, pop_several(c)); }
 
 constexpr CommandRow kRows[] = {
     {"zpopmin", zpopmin},   {"zpopmax", zpopmax}, {"bzpopmin", bzpopmin},

@@ -305,7 +305,9 @@ def play(servers, resp3, actions):
 
 
 def same_reply(a, b):
-    return same_with_doubles(a, b) or without_counters(a) == without_counters(b)
+    # XREADGROUP that waits has made its consumer (Redis 7.2); in 7.0.15 the first entry makes it.
+    names = (b'lag', b'entries-read', b'consumers')
+    return same_with_doubles(a, b) or without_counters(a, names) == without_counters(b, names)
 
 
 def swaps(action):

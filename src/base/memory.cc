@@ -17,11 +17,11 @@ extern "C" size_t __sanitizer_get_current_allocated_bytes() __attribute__((weak)
 
 // jemalloc reads this at its start. A slab costs it 128 bytes of its own, which for one-page slabs of 32-byte regions
 // is a byte a region, and of 128-byte regions four: slabs as large as their bitmap allows (512 regions) make that
-// a quarter of a byte.
+// a quarter of a byte. A slab of the nodes of lists and arrays, 8 KB each, would hold a single one; now it holds four.
 extern "C" {
 const char* malloc_conf =
     "slab_sizes:1-16:2|17-32:4|33-48:6|49-64:8|65-80:10|81-96:12|97-112:14|113-128:16|129-160:20|161-192:24|"
-    "193-224:28|225-256:32";
+    "193-224:28|225-256:32|7169-8192:8";
 }
 #endif
 

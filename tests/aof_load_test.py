@@ -87,6 +87,7 @@ class Log:
         assert before == after
         lines = [line for line in self.server.log().splitlines() if 'Fatal error loading' in line]
         assert len(lines) == 1, self.server.log()
+        assert f"'vitrine-check aof appendonlydir/{MANIFEST}' says what can be kept" in lines[0]
         return lines[0].split('log: ', 1)[1]
 
 

@@ -483,7 +483,8 @@ def test_a_file_that_cannot_be_trusted_ends_the_start_with_a_reason():
                 bad[rng.randrange(9, len(bad))] ^= 1 << rng.randrange(8)
             open(path, 'wb').write(bad)
             assert start_fails(server) == 1
-            assert 'Fatal error loading the DB' in server.log()
+            assert 'Fatal error loading the DB: dump.rdb: ' in server.log()
+            assert ", at byte " in server.log() and "'vitrine-check rdb dump.rdb' says what is in it" in server.log()
             assert open(path, 'rb').read() == bad, 'what was not understood must stay'
         os.remove(path)
         os.mkdir(path)

@@ -17,11 +17,6 @@ using Nothing = std::expected<void, std::string>;
 
 std::unexpected<std::string> problem(std::string text) { return std::unexpected(std::move(text)); }
 
-std::string advice(const AofPlace& place) {
-  return "make a copy of the folder, then see what vitrine-check aof " + place.manifest() + " says; --fix cuts the "
-         "file before the damage";
-}
-
 }  // namespace
 
 // For the time of a load.
@@ -122,7 +117,7 @@ AofLoader::Result<AofLoader::Stats> AofLoader::load(const AofPlace& place, const
   snapshots_.changed();
   auto loaded = [&] {
     Hold hold(keyspace_);
-    return load_files(place, *files, cut_tail);
+    return load_files(*files, cut_tail);
   }();
   loading.end();
   if (loaded) snapshots_.forget_changes();
@@ -131,12 +126,12 @@ AofLoader::Result<AofLoader::Stats> AofLoader::load(const AofPlace& place, const
   return stats_;
 }
 
-Nothing AofLoader::load_files(const AofPlace& place, std::vector<File>& files, bool cut_tail) {
+Nothing AofLoader::load_files(std::vector<File>& files, bool cut_tail) {
   for (File& file : files) {
     if (file.bytes == 0) continue;
     auto start = std::chrono::steady_clock::now();
     snapshots_.loading().continue_with(file.name);
-    if (auto loaded = load_file(place, file, cut_tail); !loaded) return loaded;
+    if (auto loaded = load_file(file, cut_tail); !loaded) return loaded;
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     log(LogLevel::notice, "DB loaded from %s file %s: %.3f seconds", file.is_base ? "base" : "incr",
         file.name.c_str(), seconds);
@@ -162,7 +157,7 @@ AofLoader::Result<bool> AofLoader::is_snapshot(const File& file) {
   return magic.starts_with("REDIS") || magic.starts_with("VALKEY");
 }
 
-Nothing AofLoader::load_file(const AofPlace& place, File& file, bool cut_tail) {
+Nothing AofLoader::load_file(File& file, bool cut_tail) {
   auto snapshot = is_snapshot(file);
   if (!snapshot) return problem(snapshot.error());
   auto opened = files_.open_read(file.path);
@@ -190,7 +185,7 @@ Nothing AofLoader::load_file(const AofPlace& place, File& file, bool cut_tail) {
     told = reader.offset();
   }
   stats_.transactions += reader.transactions();
-  return settle_end(place, file, reader, cut_tail);
+  return settle_end(file, reader, cut_tail);
 }
 
 Nothing AofLoader::replay(Session& session, AofReader& reader, const CommandBatch& batch, const File& file) {
@@ -225,22 +220,21 @@ Nothing AofLoader::replay(Session& session, AofReader& reader, const CommandBatc
   return {};
 }
 
-Nothing AofLoader::settle_end(const AofPlace& place, File& file, const AofReader& reader, bool cut_tail) {
+Nothing AofLoader::settle_end(File& file, const AofReader& reader, bool cut_tail) {
   switch (reader.ending()) {
     case AofReader::Ending::none:
     case AofReader::Ending::whole: return {};
     case AofReader::Ending::unreadable: return problem(reader.sentence());
     case AofReader::Ending::broken:
-      return problem("Bad file format reading the append only file " + file.path + ", " + reader.sentence() + ": " +
-                     advice(place) + ".");
+      return problem("Bad file format reading the append only file " + file.path + ", " + reader.sentence() + ".");
     case AofReader::Ending::cut: break;
   }
   if (!file.is_last)
     return problem("The append only file " + file.path + " ends too early (" + reader.sentence() +
-                   "), and it is not the last file: " + advice(place) + ", and the files behind it are lost.");
+                   "), and it is not the last file: cut, it would lose what the files behind it hold.");
   if (!cut_tail)
     return problem("Unexpected end of file reading the append only file " + file.path + ", " + reader.sentence() +
-                   ": " + advice(place) + "; or set aof-load-truncated to yes, which does that at the start.");
+                   ": aof-load-truncated yes cuts the rest off at the start.");
   log(LogLevel::warning, "!!! Warning: short read while loading the AOF file %s!!! (%s)", file.name.c_str(),
       reader.sentence().c_str());
   log(LogLevel::warning, "!!! Truncating the AOF %s at offset %llu !!!", file.name.c_str(),

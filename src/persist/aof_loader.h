@@ -62,11 +62,11 @@ class AofLoader {
   Result<void> move_single_file(const AofPlace& place);
   Result<void> refuse_lost_files(const AofPlace& place);
   Result<std::vector<File>> files_of(const AofPlace& place, const AofManifest& manifest);
-  Result<void> load_files(const AofPlace& place, std::vector<File>& files, bool cut_tail);
-  Result<void> load_file(const AofPlace& place, File& file, bool cut_tail);
+  Result<void> load_files(std::vector<File>& files, bool cut_tail);
+  Result<void> load_file(File& file, bool cut_tail);
   Result<bool> is_snapshot(const File& file);
   Result<void> replay(Session& session, AofReader& reader, const CommandBatch& batch, const File& file);
-  Result<void> settle_end(const AofPlace& place, File& file, const AofReader& reader, bool cut_tail);
+  Result<void> settle_end(File& file, const AofReader& reader, bool cut_tail);
   Result<void> cut(const File& file, uint64_t bytes);
 
   Files& files_;

@@ -11,6 +11,12 @@
 
 namespace vitrine {
 
+namespace {
+
+std::string as_sentence(std::string text) { return text.ends_with('.') ? text : text + '.'; }
+
+}  // namespace
+
 void Node::wire_persistence() {
   snapshots_.access_facts = [this] {
     switch (options_.memory.policy) {
@@ -87,8 +93,10 @@ bool Node::load_append_log() {
   AofPlace place{o.folder, o.prefix};
   AofLoader loader(files_, keyspace_, dispatcher_, snapshots_);
   int64_t start_us = loop_.clock().monotonic_us();
-  auto fatal = [](const std::string& why) {
-    log(LogLevel::warning, "Fatal error loading the append-only log: %s Exiting.", why.c_str());
+  auto fatal = [&](const std::string& why) {
+    log(LogLevel::warning, "Fatal error loading the append-only log: %s Check who may read %s, or "
+        "restore it from a backup; 'vitrine-check aof %s' says what can be kept, and with --fix (make a copy first) cuts "
+        "off what can't. Exiting.", as_sentence(why).c_str(), o.folder.c_str(), place.manifest().c_str());
     return false;
   };
   auto manifest = loader.find(place);
@@ -119,7 +127,8 @@ bool Node::load_append_log() {
 
 bool Node::begin_append_log(const std::optional<AofManifest>& manifest) {
   auto begun = append_only_.begin(manifest);
-  if (!begun) log(LogLevel::warning, "Can't write the append-only log: %s. Exiting.", begun.error().c_str());
+  if (!begun) log(LogLevel::warning, "Can't write the append-only log: %s. Let the server's user write to the folder, or set "
+                  "appendonly no. Exiting.", begun.error().c_str());
   return begun.has_value();
 }
 
@@ -143,8 +152,10 @@ bool Node::load_snapshot() {
   auto content = snapshots_.load(false, true);
   if (stopping_) return true;
   if (!content) {
-    log(LogLevel::warning, "Fatal error loading the DB, check the file and its folder: %s. Exiting.",
-        content.error().c_str());
+    const char* file = options_.persist.dbfilename.c_str();
+    log(LogLevel::warning, "Fatal error loading the DB: %s Check who may read %s, restore it from a "
+        "backup, or move it away to start without its data; 'vitrine-check rdb %s' says what is in it. Exiting.",
+        as_sentence(content.error()).c_str(), file, file);
     return false;
   }
   loop_.refresh();

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import time
 
@@ -14,6 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import harness                                                    # noqa: E402
+from check_test import CHECK                                       # noqa: E402
 from persist_test import FIXTURES, described, info, oracle_only, wait_for    # noqa: E402
 
 MANIFEST = 'appendonly.aof.manifest'
@@ -97,6 +99,10 @@ def contents(folder):
         if path.name != 'log':
             found[str(path)] = path.read_bytes() if path.is_file() else None
     return found
+
+
+def run(*command):
+    return subprocess.run([str(a) for a in command], input='y', capture_output=True, text=True, timeout=20)
 
 
 # ---- logs of other servers ----
@@ -296,6 +302,35 @@ def test_manifests_and_folders_that_are_not_as_they_should_be():
     with Log() as log:
         pathlib.Path(log.folder).write_bytes(b'')
         assert 'Not a directory' in log.refused()
+
+
+def test_the_log_of_another_server_is_left_alone():
+    """Two servers started in one folder: the second one may not write where the first one does."""
+    with Log() as log:
+        with log.start() as c, harness.peer('vitrine', ('enable-protected-configs', 'yes')) as other:
+            c.ok('SET', 'a', '1')
+            before = contents(log.folder)
+            sentence = f'appendonlydir is in use by process {log.server.process.pid}. End that one first'
+            with other.client() as d:
+                d.ok('CONFIG', 'SET', 'dir', log.server.dir)
+                assert sentence.encode() in d.call('CONFIG', 'SET', 'appendonly', 'yes')
+                assert sentence.encode() in d.call('BGREWRITEAOF')
+                assert d.ok('SET', 'b', '1') == b'OK', 'the other one goes on as it was'
+            second = run(harness.vitrine_path(), '--port', harness.free_port(), '--dir', log.server.dir, '--appendonly',
+                         'yes')
+            assert second.returncode == 1 and sentence in second.stdout
+            log.write('x.aof', encoded(('SET', 'a', '1')) + b'xyz')
+            fixed = run(CHECK, 'aof', '--fix', f'{log.folder}/x.aof')
+            assert fixed.returncode == 2 and 'is in use by process' in fixed.stderr
+            os.unlink(f'{log.folder}/x.aof')
+            assert contents(log.folder) == before
+            # Once it is turned off, or gone, another one may.
+            c.ok('CONFIG', 'SET', 'appendonly', 'no')
+            with other.client() as d:
+                d.ok('CONFIG', 'SET', 'appendonly', 'yes')
+                wait_for(lambda: info(d)['aof_rewrites'] == '1')
+        with log.start() as c:
+            assert c.ok('KEYS', '*') == [b'b']
 
 
 @pytest.mark.skipif(not FIXTURES.exists(), reason='no fixtures')

@@ -152,6 +152,8 @@ FileFindings examine_file(Files& files, const std::string& path, int64_t until_s
 }
 
 std::string cut(Files& files, const FileFindings& found) {
+  auto lock = files.lock_folder(folder_of(found.path));
+  if (!lock) return lock.error().text + ": nothing was changed.";
   auto file = files.open_append(found.path);
   if (!file) return file.error().text;
   if (auto done = (*file)->truncate(found.sound_bytes); !done) return done.error().text;

@@ -7,7 +7,10 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <fstream>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "io/fd.h"
@@ -211,6 +214,40 @@ FileResult<void> SystemFiles::sync_folder(const std::string& folder) {
   // Some file systems cannot sync folders, and say EINVAL.
   if (fsync(fd.get()) != 0 && errno != EINVAL) return error_of("fsync", folder);
   return {};
+}
+
+namespace {
+
+class SystemFolderLock final : public FolderLock {
+ public:
+  explicit SystemFolderLock(Fd fd) : fd_(std::move(fd)) {}
+
+ private:
+  Fd fd_;
+};
+
+// "process 4711" as /proc/locks tells it, a line like "1: FLOCK ADVISORY WRITE 4711 fe:01:262402 0 EOF".
+std::string holder_of(int fd) {
+  struct stat info;
+  char place[64];
+  if (fstat(fd, &info) != 0) return "another process";
+  std::snprintf(place, sizeof place, "%02x:%02x:%llu", major(info.st_dev), minor(info.st_dev),
+                static_cast<unsigned long long>(info.st_ino));
+  std::ifstream locks("/proc/locks");
+  std::string number, kind, mode, access, pid, where, rest;
+  while (locks >> number >> kind >> mode >> access >> pid >> where && std::getline(locks, rest))
+    if (kind == "FLOCK" && where == place) return "process " + pid;
+  return "another process";
+}
+
+}  // namespace
+
+FileResult<std::unique_ptr<FolderLock>> SystemFiles::lock_folder(const std::string& folder) {
+  Fd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return error_of("open", folder);
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return std::unexpected(FileError{EWOULDBLOCK, folder + " is in use by " + holder_of(fd.get())});
+  return std::make_unique<SystemFolderLock>(std::move(fd));
 }
 
 }  // namespace vitrine

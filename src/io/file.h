@@ -52,6 +52,12 @@ class ReadFile {
   virtual uint64_t size() const = 0;
 };
 
+// Keeps a folder to its owner for as long as it lives, at most until the process ends.
+class FolderLock {
+ public:
+  virtual ~FolderLock() = default;
+};
+
 class Files {
  public:
   static constexpr uint64_t kNoLimit = ~uint64_t{0};
@@ -77,6 +83,9 @@ class Files {
   // One that is there already is no error.
   virtual FileResult<void> make_folder(const std::string& path, unsigned mode = 0755) = 0;
   virtual FileResult<void> sync_folder(const std::string& folder) = 0;
+  // Holds against others who ask the same, and them alone. Error EWOULDBLOCK: another has it, and the text says which
+  // process. File systems without locks say yes to everybody.
+  virtual FileResult<std::unique_ptr<FolderLock>> lock_folder(const std::string& folder) = 0;
 };
 
 // The machine's own disk.
@@ -93,6 +102,7 @@ class SystemFiles : public Files {
   FileResult<std::vector<std::string>> list(const std::string& folder) override;
   FileResult<void> make_folder(const std::string& path, unsigned mode = 0755) override;
   FileResult<void> sync_folder(const std::string& folder) override;
+  FileResult<std::unique_ptr<FolderLock>> lock_folder(const std::string& folder) override;
 };
 
 // The folder part of a path: "." when it has none.

@@ -134,6 +134,23 @@ TEST(Files, FoldersAndNames) {
   EXPECT_EQ(folder_of("/a/b/c"), "/a/b");
 }
 
+TEST(Files, AFolderIsLockedOnce) {
+  Folder folder;
+  SystemFiles files, others;
+  {
+    auto lock = files.lock_folder(folder.path);
+    ASSERT_TRUE(lock);
+    auto refused = others.lock_folder(folder.path);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, EWOULDBLOCK);
+    EXPECT_EQ(refused.error().text, folder.path + " is in use by process " + std::to_string(getpid()));
+    EXPECT_TRUE(others.write_atomic(folder.path + "/a", "1"));
+  }
+  EXPECT_TRUE(others.lock_folder(folder.path));
+  EXPECT_EQ(files.lock_folder(folder.path + "/a").error().code, ENOTDIR);
+  EXPECT_EQ(files.lock_folder(folder.path + "/b").error().code, ENOENT);
+}
+
 TEST(TrueRandom, DiffersEachTime) {
   EXPECT_NE(random_seed(), random_seed());
   std::string a = random_hex(40), b = random_hex(40);

@@ -47,6 +47,9 @@ class SimFiles final : public Files {
   FileResult<std::vector<std::string>> list(const std::string& folder) override;
   FileResult<void> make_folder(const std::string& path, unsigned mode = 0755) override;
   FileResult<void> sync_folder(const std::string& folder) override;
+  FileResult<std::unique_ptr<FolderLock>> lock_folder(const std::string&) override {
+    return std::make_unique<FolderLock>();   // there is one process only
+  }
 
  private:
   struct Content {

@@ -1,6 +1,7 @@
 #include "persist/append_only.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/log.h"
 #include "persist/command_writer.h"
@@ -50,8 +51,19 @@ void AppendOnly::update_refusal() {
   changed();
 }
 
+AppendOnly::Outcome AppendOnly::claim() {
+  if (lock_) return {};
+  auto lock = files_.lock_folder(options_.folder);
+  if (lock) lock_ = std::move(*lock);
+  else if (lock.error().code == EWOULDBLOCK)
+    return std::unexpected("The append-only log is another's: " + lock.error().text + ". End that one first, or give "
+                           "this server another dir or appenddirname.");
+  return {};
+}
+
 AppendOnly::Outcome AppendOnly::make_folder() {
   if (auto made = outcome(files_.make_folder(options_.folder)); !made) return made;
+  if (auto claimed = claim(); !claimed) return claimed;
   return outcome(files_.sync_folder(folder_of(options_.folder)));
 }
 
@@ -145,9 +157,9 @@ AppendOnly::Outcome AppendOnly::begin_increment() {
 
 AppendOnly::Outcome AppendOnly::turn_on() {
   if (state_ != State::off) return {};
+  if (auto made = make_folder(); !made) return made;
   auto manifest = read_aof_manifest(files_, manifest_path());
   if (!manifest) return std::unexpected(manifest.error());
-  if (auto made = make_folder(); !made) return made;
   manifest_ = manifest->value_or(AofManifest());
   // So that it is known what files mean that are found without being named.
   if (!*manifest)
@@ -160,7 +172,10 @@ AppendOnly::Outcome AppendOnly::turn_on() {
                            "to start when possible.");
     return {};
   }
-  if (auto started = start_rewrite(); !started) return state_ = State::off, scheduled_ = false, started;
+  if (auto started = start_rewrite(); !started) {
+    state_ = State::off, scheduled_ = false, lock_ = nullptr;
+    return started;
+  }
   return {};
 }
 
@@ -171,6 +186,7 @@ void AppendOnly::turn_off() {
   if (log_.open()) effects_.leave(&log_);
   if (!log_.close()) log(LogLevel::warning, "The end of the append-only log is not on the disk.");
   give_up_increment();
+  lock_ = nullptr;
   state_ = State::off;
   changed();
 }
@@ -207,9 +223,9 @@ AppendOnly::Outcome AppendOnly::start_rewrite() {
   last_try_ms_ = loop_.wall_ms();
   scheduled_ = false;
   if (state_ == State::off) {
+    if (auto made = make_folder(); !made) return made;
     auto manifest = read_aof_manifest(files_, manifest_path());
     if (!manifest) return std::unexpected(manifest.error());
-    if (auto made = make_folder(); !made) return made;
     manifest_ = manifest->value_or(AofManifest());
   } else {
     bool first = !log_.open();
@@ -254,6 +270,7 @@ void AppendOnly::on_end(const Outcome& result) {
     stats_.failures++;
     give_up_waiting();
   }
+  if (state_ == State::off) lock_ = nullptr;
   changed();
 }
 

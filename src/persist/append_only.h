@@ -53,6 +53,9 @@ class AppendOnly {
   // Of all files that are read at a start.
   uint64_t bytes() const { return state_ == State::on ? bytes_before_ + log_.size() : 0; }
 
+  // Before the log is read: keeps its folder, if it is there yet, to this server until turn_off() or the end. An error:
+  // another process has it.
+  Outcome claim();
   // At the server's start, when appendonly is yes and the data was read: goes on where the log ends, or begins one.
   Outcome begin(const std::optional<AofManifest>& manifest);
   // CONFIG SET appendonly. Turning on may have to wait for another child.
@@ -112,6 +115,7 @@ class AppendOnly {
   const AppendOptions& options_;
   AppendLog log_;
   State state_ = State::off;
+  std::unique_ptr<FolderLock> lock_;
   AofManifest manifest_;
   std::optional<AofFile> waiting_;       // the increment that the manifest does not name yet
   uint64_t bytes_before_ = 0;            // of the files before the last increment

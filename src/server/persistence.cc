@@ -94,11 +94,15 @@ bool Node::load_append_log() {
   AofLoader loader(files_, keyspace_, dispatcher_, snapshots_);
   int64_t start_us = loop_.clock().monotonic_us();
   auto fatal = [&](const std::string& why) {
-    log(LogLevel::warning, "Fatal error loading the append-only log: %s Check who may read %s, or "
-        "restore it from a backup; 'vitrine-check aof %s' says what can be kept, and with --fix (make a copy first) cuts "
-        "off what can't. Exiting.", as_sentence(why).c_str(), o.folder.c_str(), place.manifest().c_str());
+    log(LogLevel::warning, "Fatal error loading the append-only log: %s Check who may read %s, or restore it from a "
+        "backup; 'vitrine-check aof %s' says what can be kept, and with --fix (make a copy first) cuts off what can't. "
+        "Exiting.", as_sentence(why).c_str(), o.folder.c_str(), place.manifest().c_str());
     return false;
   };
+  if (auto claimed = append_only_.claim(); !claimed) {
+    log(LogLevel::warning, "%s Exiting.", claimed.error().c_str());
+    return false;
+  }
   auto manifest = loader.find(place);
   if (!manifest) return fatal(manifest.error());
   if (!*manifest) {
@@ -127,8 +131,9 @@ bool Node::load_append_log() {
 
 bool Node::begin_append_log(const std::optional<AofManifest>& manifest) {
   auto begun = append_only_.begin(manifest);
-  if (!begun) log(LogLevel::warning, "Can't write the append-only log: %s. Let the server's user write to the folder, or set "
-                  "appendonly no. Exiting.", begun.error().c_str());
+  if (!begun)
+    log(LogLevel::warning, "Can't write the append-only log: %s Let the server's user write to the folder, or set "
+        "appendonly no. Exiting.", as_sentence(begun.error()).c_str());
   return begun.has_value();
 }
 

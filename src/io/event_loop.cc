@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/check.h"
 
@@ -18,13 +20,16 @@ constexpr uint32_t kAlways = EPOLLERR | EPOLLHUP;
 }  // namespace
 
 EventLoop::EventLoop(const Clock& clock)
-    : clock_(clock), epoll_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), raw_(kBatch) {
-  CHECK(epoll_ && wake_);
+    : clock_(clock), epoll_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      alarm_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)), raw_(kBatch) {
+  CHECK(epoll_ && wake_ && alarm_);
   ready_.reserve(kBatch);
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.fd = wake_.get();
-  CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) == 0);
+  for (int fd : {wake_.get(), alarm_.get()}) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLET;
+    event.data.fd = fd;
+    CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0);
+  }
   refresh();
 }
 
@@ -72,13 +77,21 @@ void EventLoop::forget(int fd) {
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, &unused);
 }
 
-int EventLoop::sleep_ms(int timeout_ms) {
-  if (timeout_ms == 0 || timers_.empty()) return timeout_ms;
-  int64_t left_us = timers_.begin()->first.due_us - clock_.monotonic_us();
-  if (left_us <= 0) return 0;
-  // Rounded up: waking too early would spin until the deadline.
-  int64_t left_ms = std::min<int64_t>((left_us + 999) / 1000, INT_MAX);
-  return timeout_ms < 0 ? static_cast<int>(left_ms) : std::min<int>(timeout_ms, static_cast<int>(left_ms));
+// A limit that is given to epoll_wait costs the kernel a timer in every sleep, a microsecond on a virtual machine. The
+// alarm is set anew only when it has rung, or would ring too late.
+bool EventLoop::may_sleep(int timeout_ms) {
+  if (timeout_ms == 0) return false;
+  int64_t now_us = clock_.monotonic_us(), due_us = timeout_ms < 0 ? INT64_MAX : now_us + int64_t{timeout_ms} * 1000;
+  if (!timers_.empty()) due_us = std::min(due_us, timers_.begin()->first.due_us);
+  if (due_us <= now_us) return false;
+  bool rings_in_time = alarm_us_ > now_us && alarm_us_ <= due_us;
+  if (due_us == INT64_MAX || rings_in_time) return true;
+  alarm_us_ = due_us;
+  int64_t left_us = due_us - now_us;
+  itimerspec once{};
+  once.it_value = {left_us / 1'000'000, left_us % 1'000'000 * 1000};
+  CHECK(timerfd_settime(alarm_.get(), 0, &once, nullptr) == 0);
+  return true;
 }
 
 std::span<const Ready> EventLoop::wait(int timeout_ms) {
@@ -86,10 +99,10 @@ std::span<const Ready> EventLoop::wait(int timeout_ms) {
     if (r.watcher) slots_[r.fd].ready_index = -1;
   ready_.clear();
   next_ready_ = 0;
-  int timeout = sleep_ms(timeout_ms);
+  bool sleeps = may_sleep(timeout_ms);
   uint64_t before = ticks();
-  int count = epoll_wait(epoll_.get(), raw_.data(), kBatch, timeout);
-  if (timeout) slept_ticks_ += ticks() - before;
+  int count = static_cast<int>(syscall(SYS_epoll_wait, epoll_.get(), raw_.data(), kBatch, sleeps ? -1 : 0));
+  if (sleeps) slept_ticks_ += ticks() - before;
   refresh();
   turns_++;
   if (count > 0) collect(count);
@@ -100,12 +113,8 @@ std::span<const Ready> EventLoop::wait(int timeout_ms) {
 void EventLoop::collect(int count) {
   for (int i = 0; i < count; i++) {
     int fd = raw_[i].data.fd;
-    if (fd == wake_.get()) {
-      uint64_t signals;
-      [[maybe_unused]] ssize_t n = read(fd, &signals, sizeof signals);
-      continue;
-    }
-    // A descriptor that was closed while a duplicate of it lives on can still be reported: nobody to tell.
+    if (fd == alarm_.get()) alarm_us_ = 0;
+    // Our own two; and a descriptor that was closed while a duplicate of it lives on can still be reported.
     if (!is_watched(fd)) continue;
     slots_[fd].ready_index = static_cast<int32_t>(ready_.size());
     ready_.push_back({slots_[fd].watcher, raw_[i].events, fd});
@@ -187,8 +196,7 @@ void EventLoop::post(Work work) {
 }
 
 void EventLoop::wake() {
-  uint64_t one = 1;
-  // Full means that a wake-up is pending already.
+  uint64_t one = 1;   // nobody reads the sum: each write is an event of its own
   [[maybe_unused]] ssize_t n = write(wake_.get(), &one, sizeof one);
 }
 

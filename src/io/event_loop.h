@@ -72,8 +72,9 @@ class EventLoop {
   uint32_t events_of(int fd) const { return is_watched(fd) ? slots_[fd].events : 0; }
   size_t watched() const { return watched_; }
 
-  // Sleeps until a descriptor is ready, a timer is due, work is posted, or `timeout_ms` has passed (-1: no limit; 0:
-  // only looks). The list lives until the next wait(). A signal ends the sleep with an empty list.
+  // Sleeps until a descriptor is ready, a timer is due, work is posted, or at most until `timeout_ms` has passed (-1:
+  // no limit; 0: only looks). The list lives until the next wait(). A signal ends the sleep with an empty list, and so
+  // does a limit of an earlier wait().
   std::span<const Ready> wait(int timeout_ms);
   // Each returns how many handlers it called.
   int dispatch_ready();
@@ -128,12 +129,14 @@ class EventLoop {
   };
 
   TimerId add_timer(int64_t delay_us, int64_t period_us, Work work);
-  int sleep_ms(int timeout_ms);
+  bool may_sleep(int timeout_ms);
   void collect(int count);
 
   const Clock& clock_;
   Fd epoll_;
-  Fd wake_;
+  Fd wake_;                  // an eventfd
+  Fd alarm_;                 // a timerfd
+  int64_t alarm_us_ = 0;     // when it rings; 0: it has rung
   std::vector<Slot> slots_;  // by descriptor
   std::vector<epoll_event> raw_;
   std::vector<Ready> ready_;

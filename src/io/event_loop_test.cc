@@ -337,6 +337,46 @@ TEST(EventLoop, WakeEndsTheSleep) {
   other.join();
 }
 
+TEST(EventLoop, AShortLimitHoldsAfterALongOne) {
+  SystemClock clock;
+  EventLoop loop(clock);
+  auto slept_us = [&](int timeout_ms) {
+    int64_t before = clock.monotonic_us();
+    EXPECT_TRUE(loop.wait(timeout_ms).empty());
+    return clock.monotonic_us() - before;
+  };
+  loop.wake();
+  EXPECT_LT(slept_us(10000), 1'000'000);
+  EXPECT_LT(slept_us(5), 1'000'000) << "the limit of 10 s must not count";
+  int64_t slept = slept_us(20);
+  EXPECT_GE(slept, 20'000) << "the limit of 5 ms has rung, and counts no more";
+  EXPECT_LT(slept, 1'000'000);
+}
+
+TEST(EventLoop, ATimerSetAfterALongLimitIsNotLate) {
+  SystemClock clock;
+  EventLoop loop(clock);
+  int ran = 0;
+  loop.wake();
+  loop.run_once(10000);
+  int64_t start = clock.monotonic_us();
+  loop.after(3, [&] { ran++; });
+  for (int i = 0; i < 3 && !ran; i++) loop.run_once(5000);
+  EXPECT_EQ(ran, 1);
+  EXPECT_LT(clock.monotonic_us() - start, 1'000'000);
+}
+
+TEST(EventLoop, EveryWakeUpCounts) {
+  SystemClock clock;
+  EventLoop loop(clock);
+  for (int i = 0; i < 3; i++) {
+    loop.wake();
+    int64_t before = clock.monotonic_us();
+    EXPECT_TRUE(loop.wait(10000).empty());
+    EXPECT_LT(clock.monotonic_us() - before, 5'000'000);
+  }
+}
+
 TEST(Clock, CountsProcessorTime) {
   int64_t before = thread_cpu_ns();
   CpuTimes whole_before = cpu_times(CpuOf::process);

@@ -63,6 +63,7 @@ void ClientConnection::reserve_input(size_t bytes) {
 }
 
 void ClientConnection::release_input() {
+  if (!input_) return;
   memory::release(input_);
   input_ = nullptr;
   input_size_ = input_capacity_ = 0;

@@ -25,13 +25,16 @@ constexpr size_t kMostAtOnce = 7;
 constexpr size_t kMostAtOnce = SSIZE_MAX;
 #endif
 
-IoResult outcome(ssize_t n) {
-  if (n > 0) return {Io::ok, 0, static_cast<size_t>(n)};
+[[gnu::noinline]] IoResult nothing_moved(ssize_t n) {
   if (n == 0) return {Io::closed, 0, 0};
   int error = errno;
   if (error == EAGAIN || error == EWOULDBLOCK) return {Io::would_block, 0, 0};
   if (error == ECONNRESET || error == EPIPE) return {Io::closed, error, 0};
   return {Io::failed, error, 0};
+}
+
+inline IoResult outcome(ssize_t n) {
+  return n > 0 ? IoResult{Io::ok, 0, static_cast<size_t>(n)} : nothing_moved(n);
 }
 
 int set_int(int fd, int level, int name, int value) {

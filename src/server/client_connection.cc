@@ -200,10 +200,12 @@ void ClientConnection::resume() {
   schedule_flush();
 }
 
-net::IoResult ClientConnection::write(std::span<const iovec> pieces) {
-  if (tls_) return tls_->write(pieces);
-  if (pieces.size() > 1) return net::write_some(fd_, pieces);
-  return net::write_some(fd_, Bytes(static_cast<char*>(pieces[0].iov_base), pieces[0].iov_len));
+net::IoResult ClientConnection::write_pending() {
+  const OutputBuffer& out = session_->out;
+  if (Bytes whole = out.whole(); !whole.empty() && !tls_) return net::write_some(fd_, whole);
+  iovec room[64];
+  std::span<const iovec> pieces{room, static_cast<size_t>(out.pieces(room, 64))};
+  return tls_ ? tls_->write(pieces) : net::write_some(fd_, pieces);
 }
 
 bool ClientConnection::flush() {
@@ -212,9 +214,7 @@ bool ClientConnection::flush() {
   OutputBuffer& out = session_->out;
   size_t sent_bytes = 0;
   while (!session_->doomed && !out.empty()) {
-    iovec pieces[64];
-    int n = out.pieces(pieces, 64);
-    net::IoResult sent = write({pieces, static_cast<size_t>(n)});
+    net::IoResult sent = write_pending();
     if (sent.status == net::Io::would_block) return !over_output_limit();
     if (sent.status != net::Io::ok) return false;
     sent_bytes += sent.bytes;

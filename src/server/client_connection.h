@@ -79,7 +79,7 @@ class ClientConnection final : public Watcher, public Peer {
  private:
   bool may_go_on() const;
   void read_input(bool to_the_end);
-  net::IoResult write(std::span<const iovec> pieces);
+  net::IoResult write_pending();
   void say_goodbye();
   void keep(Bytes rest);
   void reserve_input(size_t bytes);

@@ -110,10 +110,11 @@ namespace {
 // Reads "<type><digits>\r\n" with at most eight digits; null when it is anything else (or not all there).
 const char* read_short_length(const char* p, const char* end, char type, size_t& value) {
   if (end - p < 4 || *p != type) return nullptr;
+  size_t v = static_cast<unsigned char>(p[1]) - '0';
+  if (p[2] == '\r' && p[3] == '\n' && v <= 9) return value = v, p + 4;
+  if (v - 1 > 8) return nullptr;
   const char* last = end - p > 11 ? p + 9 : end - 2;
-  size_t v = static_cast<unsigned char>(*++p) - '0';
-  if (v - 1 > 8) return v == 0 && p[1] == '\r' && p[2] == '\n' ? (value = 0, p + 3) : nullptr;
-  for (p++; p <= last; p++) {
+  for (p += 2; p <= last; p++) {
     unsigned digit = static_cast<unsigned char>(*p) - '0';
     if (digit > 9) break;
     v = v * 10 + digit;

@@ -29,7 +29,7 @@ struct Policy {
     if ((w & 15) == 0) vitrine::prefetch(reinterpret_cast<const void*>(w));
   }
 };
-using Table = HashTable<Policy, 20>;
+using Table = HashTable<Policy, 22>;
 
 PackedValue read_word(Word w);
 

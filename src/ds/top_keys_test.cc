@@ -28,7 +28,9 @@ TEST(TopKeys, CountsExactlyWhileThereAreCountersForAll) {
   ASSERT_EQ(items.size(), model.size());
   for (size_t i = 0; i < items.size(); i++) {
     EXPECT_EQ(items[i].weight, model.at(std::string(items[i].key)));
-    if (i) EXPECT_GE(items[i - 1].weight, items[i].weight);
+    if (i) {
+      EXPECT_GE(items[i - 1].weight, items[i].weight);
+    }
   }
 }
 

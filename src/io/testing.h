@@ -18,6 +18,13 @@ struct Folder {
   ~Folder() { std::filesystem::remove_all(path); }
 };
 
+// The same, and the current one. Declare it before what has children or threads that write there: they end first.
+struct WorkingFolder : Folder {
+  std::filesystem::path before = std::filesystem::current_path();
+  WorkingFolder() { std::filesystem::current_path(path); }
+  ~WorkingFolder() { std::filesystem::current_path(before); }
+};
+
 // Runs `body` in a forked child, which ends with what `body` returns; the answer is waitpid's status.
 template <typename Body>
 int status_of_child(Body body) {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "io/testing.h"
 #include "persist/snapshots.h"
 
 namespace vitrine {
@@ -49,17 +50,7 @@ struct FullFiles final : SystemFiles {
 
 class AppendOnlyFiles : public testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/vitrine-test-XXXXXX";
-    folder_ = mkdtemp(name);
-    before_ = std::filesystem::current_path();
-    std::filesystem::current_path(folder_);
-    options_.append.sync = AppendOptions::Sync::everysec;
-  }
-  void TearDown() override {
-    std::filesystem::current_path(before_);
-    std::filesystem::remove_all(folder_);
-  }
+  void SetUp() override { options_.append.sync = AppendOptions::Sync::everysec; }
   size_t named_increments() {
     auto manifest = read_aof_manifest(files_, aof_manifest_path(options_.append.folder, options_.append.prefix));
     return manifest && *manifest ? (*manifest)->increments().size() : 0;
@@ -75,7 +66,7 @@ class AppendOnlyFiles : public testing::Test {
     log_.tend();
   }
 
-  std::filesystem::path folder_, before_;
+  testing_words::WorkingFolder folder_;
   FullFiles files_;
   ManualClock clock_;
   EventLoop loop_{clock_};

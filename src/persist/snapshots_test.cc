@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "io/testing.h"
 #include "persist/snapshots.h"
 #include "store/string.h"
 
@@ -64,16 +65,7 @@ struct FaultyFiles : SystemFiles {
 
 class SnapshotsTest : public testing::Test {
  protected:
-  SnapshotsTest() : home_(fs::current_path()) {
-    char name[] = "/tmp/vitrine-snapshots-XXXXXX";
-    folder_ = mkdtemp(name);
-    fs::current_path(folder_);
-    put("k", "old");
-  }
-  ~SnapshotsTest() override {
-    fs::current_path(home_);
-    fs::remove_all(folder_);
-  }
+  SnapshotsTest() { put("k", "old"); }
   void put(Bytes key, Bytes value) {
     keyspace_.put_string(0, key, hash_bytes(key), value, kNoExpiry);
     keyspace_.announce(0, key, "set", EventClass::string, Type::string);
@@ -84,8 +76,7 @@ class SnapshotsTest : public testing::Test {
     while (snapshots_.background_running()) loop_.run_once(100);
   }
 
-  fs::path home_;
-  std::string folder_;
+  testing_words::WorkingFolder folder_;
   SystemClock clock_;
   EventLoop loop_{clock_};
   FaultyFiles files_;

@@ -81,7 +81,7 @@ def test_values_that_are_replaced(server):
             assert events_of(listener) == [(e, 'k') for e in events], command
         c.ok('CONFIG', 'SET', 'notify-keyspace-events', 'KEAnoc')
         for command, events in ((('SET', 'unused', '2', 'EX', '9'), ['overwritten', 'set', 'expire']),
-                                (('SET', 'n', '1', 'PXAT', '1'), ['new', 'set', 'expire']),
+                                (('SET', 'n', '1', 'PXAT', '1'), ['new', 'set', 'expire', 'expired']),
                                 (('RESTORE', 'unused', '0', dump, 'REPLACE'), ['overwritten', 'new', 'restore']),
                                 (('RENAME', 'unused', 'fresh'), ['new', 'rename_from', 'rename_to', 'overwritten'])):
             c.ok(*command)

@@ -59,10 +59,12 @@ void keys(Call& c) {
 
 void randomkey(Call& c) {
   Database& database = c.keyspace.database(c.db);
-  while (database.size() > 0) {
+  constexpr int kMostHeld = 100;   // tries, when those that have expired may not be removed
+  for (int held = 0; database.size() > 0 && held < kMostHeld;) {
     Entry* e = Database::Policy::entry(database.table().random(c.keyspace.random()));
     if (!e->expired(c.now_ms)) return c.reply.bulk(e->key());
-    c.keyspace.expire(c.db, e, hash_bytes(e->key()));
+    if (c.keyspace.holds_removals()) held++;
+    else c.keyspace.expire(c.db, e, hash_bytes(e->key()));
   }
   c.reply.null();
 }

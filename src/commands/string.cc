@@ -53,6 +53,7 @@ void store_set(Call& c, Bytes key, Bytes value, int64_t expire_at_ms) {
   Entry* entry = c.put_string(key, value, "set", expire_at_ms);
   if (expire_at_ms == kNoExpiry || expire_at_ms == Keyspace::kKeepTtl) return;
   c.keyspace.announce_also({c.db, key, "expire", EventClass::generic, Type::string, !entry});
+  if (!entry) c.keyspace.tell_expired(c.db, key, Type::string);   // at once
 }
 
 void set(Call& c) {

@@ -3,9 +3,10 @@
 // has to remember these duties by hand.
 //
 // T is a view class of the store: `T(Object&, const TypeContext&)`, `T::kType`, `T::kEvents` (its EventClass) and
-// `static Object T::make(const TypeContext&)`, an empty value. Its mutators set Object::changed.
+// `static Object T::make(const TypeContext&)`, an empty value. Its mutators count Object::changes.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "engine/call.h"
@@ -80,6 +81,7 @@ class Edit {
       type_ops(T::kType).destroy(object_);
       return false;
     }
+    call_.keyspace.stats().changes += std::max(object_.changes, 1u) - 1;   // announcing counts one
     call_.keyspace.put(call_.db, key_, hash_, Value(object_));
     call_.keyspace.announce(call_.db, key_, event_, T::kEvents, T::kType);
     return true;

@@ -26,7 +26,7 @@ struct World {
   Keyspace keyspace{options, kNow, 1};
 
   Entry* put(int db, Bytes key, Object object, int64_t at_ms = kNoExpiry) {
-    object.changed = false;
+    object.changes = 0;
     return keyspace.put(db, key, hash_bytes(key), Value(object), at_ms);
   }
   Entry* find(int db, Bytes key) {

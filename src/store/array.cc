@@ -10,18 +10,18 @@ namespace vitrine {
 Object Array::make(const TypeContext&) { return Object::of(kType, 0, new ArrayData); }
 
 bool Array::set(uint64_t index, Bytes value) {
-  object_.changed = true;
+  object_.changes++;
   return data().values.set(index, value);
 }
 
 uint64_t Array::erase_range(uint64_t from, uint64_t to) {
   uint64_t erased = data().values.erase_range(from, to);
-  object_.changed |= erased > 0;
+  object_.changes += static_cast<uint32_t>(erased);
   return erased;
 }
 
 void Array::seek(uint64_t next) {
-  object_.changed |= data().next != next;
+  object_.changes += data().next != next;
   data().next = next;
 }
 
@@ -46,7 +46,7 @@ void Array::make_ring(uint64_t size) {
     if (length > size) erase_range(size, kMaxIndex);
     return;
   }
-  object_.changed = true;
+  object_.changes++;
   d.ring = size;
   uint64_t window = was > 0 && length <= was && d.next <= was ? was : std::max(length, d.next);
   uint64_t newest = d.next == 0 ? window : d.next;  // the slot behind it

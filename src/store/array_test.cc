@@ -64,12 +64,12 @@ TEST(Array, AppendsBehindItsCursor) {
 TEST(Array, SaysWhetherItChanged) {
   Held held;
   held.array().set(3, "x");
-  held.value->changed = false;
+  held.value->changes = 0;
   EXPECT_EQ(held.array().erase_range(4, 900), 0u);
   held.array().seek(0);
-  EXPECT_FALSE(held.value->changed);
+  EXPECT_EQ(held.value->changes, 0u);
   held.array().seek(1);
-  EXPECT_TRUE(held.value->changed);
+  EXPECT_EQ(held.value->changes, 1u);
 }
 
 // A ring as a list of what was appended, newest last; nothing for a slot that was emptied.

@@ -59,7 +59,7 @@ void Hash::reserve(std::span<const Bytes> pairs) {
 }
 
 bool Hash::set(Bytes field, Bytes value, bool keep_expiry) {
-  object_.changed = true;
+  object_.changes++;
   if (is_shared()) {
     if (set_shared(field, value)) return false;
     unshare();
@@ -79,7 +79,7 @@ Object Hash::make_shared(FieldSet& fields, std::span<const Bytes> values, const 
   constexpr size_t kAddressBytes = sizeof(FieldSet*) + 2;
   const EncodingLimits& limits = *context.limits;
   Object object = make(context);
-  object.changed = true;
+  object.changes++;
   bool small = fields.count() <= limits.hash_max_listpack_entries && fields.longest() <= limits.hash_max_listpack_value;
   size_t bytes = kAddressBytes;
   for (Bytes value : values) {
@@ -190,12 +190,12 @@ bool Hash::erase(Bytes field) {
     keep(block);
     if (moment) count_expiring(-1);
   }
-  object_.changed = true;
+  object_.changes++;
   return true;
 }
 
 void Hash::set_expiry(Bytes field, int64_t at_ms) {
-  object_.changed = true;
+  object_.changes++;
   if (!is_table()) return set_expiry_packed(field, at_ms);
   Field* f = table()->find(field);
   CHECK(f);
@@ -412,7 +412,7 @@ struct HashOps {
     size_t removed = o.encoding == Hash::kTable
                          ? remove_from_table(o.as<FieldTable>(), context.now_ms, steps, names)
                          : remove_from_block(o.as<Hash::ExpiringBlock>(), context.now_ms, names);
-    o.changed |= removed > 0;
+    o.changes += static_cast<uint32_t>(removed);
     o.rescheduled = true;
     return removed;
   }

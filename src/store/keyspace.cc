@@ -35,7 +35,7 @@ void Keyspace::touch(Entry* entry) {
 Entry* Keyspace::find(int db, Bytes key, uint64_t hash, Touch how) {
   Entry* entry = database(db).find(key, hash);
   if (entry && __builtin_expect(entry->expired(due_ms_), 0)) {
-    expire(db, entry, hash);
+    if (!holds_removals_) expire(db, entry, hash);
     entry = nullptr;
   }
   if (how == Touch::peek) return entry;
@@ -71,6 +71,7 @@ Entry* Keyspace::place(int db, Entry* old, Entry* fresh, uint64_t hash) {
     return fresh;
   }
   fresh->copy_access(*old);
+  touch(fresh);
   if (!old->inline_text()) free_value(old->object());
   database(db).replace(old, fresh, hash);
   return fresh;
@@ -124,6 +125,7 @@ Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int
       if (number) old->set_object(Object::of(Type::string, kStringInt, static_cast<uint64_t>(*number)));
       if (expire_at_ms != kNoExpiry) database(db).set_expiry(old, hash, expire_at_ms);
       old->set_edited(false);
+      touch(old);
       return old;
     }
   }
@@ -190,7 +192,8 @@ void Keyspace::remove(int db, Entry* entry, uint64_t hash) {
 }
 
 bool Keyspace::write_back(int db, Entry* entry, uint64_t hash, const Object& object, Bytes event, EventClass kind) {
-  if (!object.changed) return true;
+  if (!object.changes) return true;
+  stats_.changes += object.changes - 1;   // announcing counts one
   entry->set_object(object);
   if (object.rescheduled) schedule_elements(db, entry, hash, object);
   if (type_ops(object.type).length(object) > 0) {
@@ -227,8 +230,12 @@ void Keyspace::expire(int db, Entry* entry, uint64_t hash) {
   std::string key(entry->key());
   Type type = entry->type();
   remove(db, entry, hash);
-  stats_.expired++;
   if (removals_wanted()) removals_->on_expired(db, key);
+  tell_expired(db, key, type);
+}
+
+void Keyspace::tell_expired(int db, Bytes key, Type type) {
+  stats_.expired++;
   announce_also({db, key, "expired", EventClass::expired, type, true});
 }
 
@@ -271,7 +278,7 @@ void Keyspace::swap(int a, int b) {
 }
 
 size_t Keyspace::expire_some(size_t steps) {
-  if (!active_expiry_ || holds_expiry_) return steps;
+  if (!active_expiry_ || holds_expiry_ || holds_removals_) return steps;
   for (int i = 0; i < databases() && steps > 0; i++) {
     Database& each = database(next_expiry_db_);
     steps = expire_some_of(each, steps);
@@ -323,7 +330,7 @@ Entry* Keyspace::remove_due_fields(int db, Entry* entry, uint64_t hash, size_t& 
 
 int64_t Keyspace::next_due_ms() const {
   int64_t next = INT64_MAX;
-  if (!active_expiry_) return next;
+  if (!active_expiry_ || holds_removals_) return next;
   for (const auto& database : databases_) next = std::min(next, database->next_due_ms());
   return next;
 }

@@ -85,7 +85,7 @@ class Keyspace {
   struct Stats {
     uint64_t hits = 0, misses = 0;
     uint64_t expired = 0, expired_fields = 0, evicted = 0;
-    uint64_t changes = 0;             // since the last save: `rdb_changes_since_last_save`
+    uint64_t changes = 0;             // elements, since the last save: `rdb_changes_since_last_save`
     uint64_t freed_in_background = 0;
     double expired_stale_percent = 0;
   };
@@ -109,6 +109,9 @@ class Keyspace {
     holds_expiry_ = on;
     set_now(now_ms_);
   }
+  // Meanwhile nothing goes by itself: what is due stays, and nobody sees it (CLIENT PAUSE). REQUIRES: nobody writes.
+  void hold_removals(bool on) { holds_removals_ = on; }
+  bool holds_removals() const { return holds_removals_; }
   // Whether what expires at that moment has expired.
   bool past(int64_t at_ms) const { return at_ms <= due_ms_; }
   Random& random() { return random_; }
@@ -140,7 +143,7 @@ class Keyspace {
   // Removes the entry and hands its value over.
   Value take(int db, Entry* entry, uint64_t hash);
   // Writes back what a type view changed (encoding and word) and announces `event`; an empty value then removes the key
-  // and announces "del". Does nothing unless object.changed. Returns false when the key is gone.
+  // and announces "del". Does nothing unless object.changes. Returns false when the key is gone.
   bool write_back(int db, Entry* entry, uint64_t hash, const Object& object, Bytes event, EventClass kind);
 
   // Tells every observer, and counts the change: as somebody's doing, so that of what goes by itself none is.
@@ -193,6 +196,8 @@ class Keyspace {
   // About how many bytes the background thread has still to free. Any thread may change it.
   size_t freeing_bytes() const { return freeing_bytes_->load(std::memory_order_relaxed); }
 
+  // Counts and announces that a key has expired, which is gone already.
+  void tell_expired(int db, Bytes key, Type type);
   // Removes an entry because its time has come or because memory is short; announces "expired" or "evicted".
   void expire(int db, Entry* entry, uint64_t hash);
   void evict(int db, Entry* entry, uint64_t hash);
@@ -233,7 +238,7 @@ class Keyspace {
   Background background_;
   // Shared with the work under way, which may outlive the keyspace.
   std::shared_ptr<std::atomic<size_t>> freeing_bytes_ = std::make_shared<std::atomic<size_t>>(0);
-  bool active_expiry_ = true, holds_expiry_ = false;
+  bool active_expiry_ = true, holds_expiry_ = false, holds_removals_ = false;
   int next_expiry_db_ = 0;
 };
 

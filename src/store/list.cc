@@ -43,7 +43,7 @@ void List::become_packed_if_small() {
 
 void List::push(End end, std::span<const Bytes> items) {
   if (object_.encoding == kPacked) make_room(items);
-  object_.changed = true;
+  object_.changes += static_cast<uint32_t>(items.size());
   if (object_.encoding == kNodes) {
     PackedList& list = nodes();
     for (Bytes item : items) end == End::left ? list.push_front(item) : list.push_back(item);
@@ -61,6 +61,7 @@ PackedValue List::peek(End end) const {
 
 void List::pop(End end, size_t n) {
   if (n == 0) return;
+  object_.changes += static_cast<uint32_t>(n);
   if (object_.encoding == kPacked) {
     Packed block = packed();
     block.erase_range(end == End::left ? 0 : -static_cast<int64_t>(n), n);
@@ -69,7 +70,6 @@ void List::pop(End end, size_t n) {
   PackedList& list = nodes();
   if (n > 1) list.erase_range(end == End::left ? 0 : list.size() - n, n);
   else end == End::left ? list.pop_front() : list.pop_back();
-  object_.changed = true;
   become_packed_if_small();
 }
 
@@ -91,6 +91,7 @@ bool List::replace(int64_t index, Bytes item) {
     if (!list_limits(context_).exceeded(block.listpack_bytes() + item.size(), block.count())) {
       block.replace(at, item);
       keep_block(block);
+      object_.changes++;
       return true;
     }
     become_nodes();
@@ -98,7 +99,7 @@ bool List::replace(int64_t index, Bytes item) {
   auto at = nodes().at(index);
   if (!at.valid()) return false;
   nodes().replace(at, item);
-  object_.changed = true;
+  object_.changes++;
   become_packed_if_small();
   return true;
 }
@@ -115,13 +116,14 @@ bool List::insert(Bytes pivot, bool after, Bytes item) {
     auto at = block.find(wanted);
     block.insert(after ? at.next() : at, item);
     keep_block(block);
+    object_.changes++;
     return true;
   }
   auto it = nodes().begin();
   while (it.valid() && !wanted.matches(it.value())) it.next();
   if (!it.valid()) return false;
   after ? nodes().insert_after(it, item) : nodes().insert_before(it, item);
-  object_.changed = true;
+  object_.changes++;
   return true;
 }
 
@@ -168,13 +170,13 @@ size_t List::remove(Bytes item, size_t most, End from) {
     removed = remove_from_nodes(nodes(), item, most, from);
     if (removed) become_packed_if_small();
   }
-  object_.changed |= removed > 0;
+  object_.changes += static_cast<uint32_t>(removed);
   return removed;
 }
 
 void List::keep(size_t index, size_t n) {
   size_t behind = size() - index - n;
-  object_.changed = true;
+  object_.changes += static_cast<uint32_t>(std::max<size_t>(index + behind, 1));
   if (object_.encoding == kPacked) {
     Packed block = packed();
     if (behind) block.erase_range(-static_cast<int64_t>(behind), behind);

@@ -64,10 +64,7 @@ class List {
  private:
   Packed packed() const { return Packed(object_.as<uint8_t>()); }
   PackedList& nodes() const { return *object_.as<PackedList>(); }
-  void keep_block(const Packed& block) {
-    object_.point_to(block.block());
-    object_.changed = true;
-  }
+  void keep_block(const Packed& block) { object_.point_to(block.block()); }
   void make_room(std::span<const Bytes> items);
   void become_nodes();
   void become_packed_if_small();

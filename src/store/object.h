@@ -25,12 +25,12 @@ constexpr int kTypes = 7;
 struct Object {
   Type type = Type::string;
   uint8_t encoding = 0;   // private to the type, < 16
-  bool changed = false;   // set by every mutator; read by Edit when it closes
   bool rescheduled = false;  // set by a mutator that moved the earliest element expiry
-  uint64_t word = 0;
   bool edited = false;    // a detached string that was last changed in place (see Entry::edited)
+  uint32_t changes = 0;   // counted by every mutator, elements one by one; read by Edit when it closes
+  uint64_t word = 0;
 
-  static Object of(Type type, uint8_t encoding, uint64_t word) { return {type, encoding, true, false, word}; }
+  static Object of(Type type, uint8_t encoding, uint64_t word) { return {type, encoding, false, false, 0, word}; }
   static Object of(Type type, uint8_t encoding, const void* p) {
     return of(type, encoding, reinterpret_cast<uint64_t>(p));
   }
@@ -69,7 +69,7 @@ struct TypeOps {
   // As commands that make it again (store/rewrite.h); null: as a payload for RESTORE.
   void (*rewrite)(const Object&, CommandMaker&) = nullptr;
   // Only for types whose elements expire (else null): the earliest expiry (-1: none), of which the caller tells the
-  // database's index; and the removal of elements that are due, at most `steps` of them, which sets `changed`, and
+  // database's index; and the removal of elements that are due, at most `steps` of them, which counts `changes`, and
   // `rescheduled` when the index must be told again. The names of what was removed are added to `names` unless it is
   // null.
   int64_t (*earliest_expiry)(const Object&) = nullptr;

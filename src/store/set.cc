@@ -212,7 +212,7 @@ bool Set::add(const PackedItem& member) {
   } else {
     added = add_to_table(member);
   }
-  object_.changed |= added;
+  object_.changes += added;
   return added;
 }
 
@@ -237,7 +237,7 @@ bool Set::remove(const PackedItem& member) {
       removed = true;
     }
   }
-  object_.changed |= removed;
+  object_.changes += removed;
   return removed;
 }
 

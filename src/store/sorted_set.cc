@@ -123,8 +123,12 @@ SortedSet::Run SortedSet::find(const ScoreRange& range) const {
   if (range.min > range.max) return Run();
   if (!is_tree()) return find_in_block(range);
   const OrderTree& tree = members()->tree();
-  auto low = tree.lower_bound(range.min, range.min_open ? Bound::exclusive : Bound::inclusive);
-  return run_between(low, tree.lower_bound(range.max, range.max_open ? Bound::inclusive : Bound::exclusive));
+  bool from_first = range.min == -HUGE_VAL && !range.min_open, to_last = range.max == HUGE_VAL && !range.max_open;
+  auto low = from_first ? tree.begin()
+                        : tree.lower_bound(range.min, range.min_open ? Bound::exclusive : Bound::inclusive);
+  auto high = to_last ? tree.end()
+                      : tree.lower_bound(range.max, range.max_open ? Bound::inclusive : Bound::exclusive);
+  return run_between(low, high);
 }
 
 SortedSet::Run SortedSet::find(const LexRange& range) const {
@@ -143,7 +147,7 @@ SortedSet::Run SortedSet::find(const LexRange& range) const {
 
 void SortedSet::erase(const Run& run) {
   if (run.count == 0) return;
-  object_.changed = true;
+  object_.changes += static_cast<uint32_t>(run.count);
   if (is_tree()) return members()->erase_ranks(run.first, run.count);
   Packed block = packed();
   block.erase_range(static_cast<int64_t>(2 * run.first), 2 * run.count);
@@ -215,14 +219,14 @@ SortedSet::Added SortedSet::add(Bytes member, double score, const AddRules& rule
   }
   if ((rules.only_less && score >= old) || (rules.only_greater && score <= old)) return {Outcome::refused, old};
   if (score == old) return {Outcome::unchanged, score};
-  object_.changed = true;
+  object_.changes++;
   if (found) members()->set_score(found, score);
   else move_packed(at, member, score);
   return {Outcome::updated, score};
 }
 
 void SortedSet::insert(Bytes member, uint64_t hash, double score) {
-  object_.changed = true;
+  object_.changes++;
   if (!is_tree()) {
     if (fits_packed(member)) return insert_packed(member, score);
     become_tree();
@@ -240,7 +244,7 @@ void SortedSet::expect(size_t count, size_t longest) {
 
 void SortedSet::append(Bytes member, double score) {
   if (!is_tree()) return insert(member, 0, score);
-  object_.changed = true;
+  object_.changes++;
   members()->append(member, score);
 }
 
@@ -297,7 +301,7 @@ bool SortedSet::erase(Bytes member) {
     block.erase(at, 2);
     object_.point_to(block.block());
   }
-  object_.changed = true;
+  object_.changes++;
   return true;
 }
 

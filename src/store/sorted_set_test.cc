@@ -117,10 +117,10 @@ class Twin {
 
   void erase(size_t names) {
     std::string name = random_name(names);
-    object_.changed = false;
+    object_.changes = 0;
     bool there = scores_.count(name) > 0;
     ASSERT_EQ(view().erase(name), there);
-    ASSERT_EQ(object_.changed, there);
+    ASSERT_EQ(object_.changes, there);
     take(name);
   }
 

@@ -118,7 +118,7 @@ class Stream {
   void pass(StreamGroup& group, StreamId id) const;
 
  private:
-  void touch() { object_.changed = true; }
+  void touch() { object_.changes++; }
   // A change left the node at `cursor` here, or (null) took its last entry.
   void settle(IdTree::Cursor cursor, StreamNode* node);
   bool node_has_room(const StreamNode& node, std::span<const Bytes> pairs) const;

@@ -29,6 +29,14 @@ inline bool same_bytes(Bytes a, Bytes b) {
     std::memcpy(&y, q + n - 8, 8);
     return x == y;
   }
+  if (n >= 4) {
+    uint32_t first, other_first, last, other_last;
+    std::memcpy(&first, p, 4);
+    std::memcpy(&other_first, q, 4);
+    std::memcpy(&last, p + n - 4, 4);
+    std::memcpy(&other_last, q + n - 4, 4);
+    return first == other_first && last == other_last;
+  }
   for (size_t i = 0; i < n; i++)
     if (p[i] != q[i]) return false;
   return true;

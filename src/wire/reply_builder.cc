@@ -68,7 +68,13 @@ void ReplyBuilder::error(Bytes text) {
   std::memcpy(error_code_, code.data(), error_code_length_);
 }
 
-void ReplyBuilder::integer(int64_t n) { header(':', n); }
+void ReplyBuilder::integer(int64_t n) {
+  if (n < 0 || n > 9) return header(':', n);
+  char* p = out_->reserve(4);
+  std::memcpy(p, ":0\r\n", 4);
+  p[1] = static_cast<char>('0' + n);
+  out_->advance(p + 4);
+}
 
 void ReplyBuilder::bulk_integer(int64_t n) {
   char text[24];
@@ -97,8 +103,8 @@ void ReplyBuilder::boolean(bool b) {
   else raw(b ? ":1\r\n" : ":0\r\n");
 }
 
-void ReplyBuilder::null() { raw(protocol_ == 3 ? "_\r\n" : "$-1\r\n"); }
-void ReplyBuilder::null_array() { raw(protocol_ == 3 ? "_\r\n" : "*-1\r\n"); }
+void ReplyBuilder::null() { protocol_ == 3 ? literal("_\r\n") : literal("$-1\r\n"); }
+void ReplyBuilder::null_array() { protocol_ == 3 ? literal("_\r\n") : literal("*-1\r\n"); }
 
 void ReplyBuilder::verbatim(Bytes text, Bytes format) {
   if (protocol_ != 3) return bulk(text);

@@ -19,7 +19,7 @@ class ReplyBuilder {
   OutputBuffer& output() { return *out_; }
   void redirect(OutputBuffer& out) { out_ = &out; }
 
-  void ok() { raw("+OK\r\n"); }
+  void ok() { literal("+OK\r\n"); }
   void simple(Bytes text);
   // `text` starts with its code: "ERR no such key". CR and LF are replaced by spaces.
   void error(Bytes text);
@@ -61,6 +61,13 @@ class ReplyBuilder {
   Bytes last_error_code() const { return {error_code_, error_code_length_}; }
 
  private:
+  // raw(), in a few instructions: the length is known.
+  template <size_t kSize>
+  void literal(const char (&text)[kSize]) {
+    char* p = out_->reserve(kSize - 1);
+    std::memcpy(p, text, kSize - 1);
+    out_->advance(p + kSize - 1);
+  }
   void header(char type, int64_t n);
   void insert_header(OutputBuffer::Mark at, char type, int64_t n);
   void line(char type, Bytes text);

@@ -100,7 +100,8 @@ size_t RespParser::parse(Bytes buffer, const Limits& limits, CommandBatch& batch
     if (multibulk) yield(buffer, batch);
     start_ += at_;
     at_ = 0;
-    if (batch.offsets_.size() < batch.ends_.size()) batch.offsets_.push_back(start_);
+    bool any_argument = batch.used_ > batch.ended();   // `*0` and `*-1` are no command
+    if (any_argument) batch.end_command(start_);
   }
   return start_;
 }
@@ -108,20 +109,34 @@ size_t RespParser::parse(Bytes buffer, const Limits& limits, CommandBatch& batch
 namespace {
 
 // Reads "<type><digits>\r\n" with at most eight digits; null when it is anything else (or not all there).
-const char* read_short_length(const char* p, const char* end, char type, size_t& value) {
-  if (end - p < 4 || *p != type) return nullptr;
-  size_t v = static_cast<unsigned char>(p[1]) - '0';
-  if (p[2] == '\r' && p[3] == '\n' && v <= 9) return value = v, p + 4;
-  if (v - 1 > 8) return nullptr;
+const char* read_long_length(const char* p, const char* end, char type, size_t& value) {
+  if (end - p < 4 || *p != type || p[1] == '0') return nullptr;
   const char* last = end - p > 11 ? p + 9 : end - 2;
-  for (p += 2; p <= last; p++) {
+  size_t v = 0;
+  for (p++; p <= last; p++) {
     unsigned digit = static_cast<unsigned char>(*p) - '0';
     if (digit > 9) break;
     v = v * 10 + digit;
   }
-  if (p > last || p[0] != '\r' || p[1] != '\n') return nullptr;
+  if (p > last || p[0] != '\r' || p[1] != '\n' || p[-1] == type) return nullptr;
   value = v;
   return p + 2;
+}
+
+// The same; lengths of one and two digits, which nearly all are, with two comparisons.
+[[gnu::always_inline]] inline const char* read_short_length(const char* p, const char* end, char type, size_t& value) {
+  constexpr ptrdiff_t kLeast = 5;
+  if (__builtin_expect(end - p < kLeast, 0)) return nullptr;
+  uint32_t head;
+  std::memcpy(&head, p, 4);
+  auto expected = [type](char c, char d) {
+    return static_cast<uint32_t>(type) | static_cast<uint32_t>(c) << 16 | static_cast<uint32_t>(d) << 24;
+  };
+  unsigned first = (head >> 8 & 0xff) - '0', second = (head >> 16 & 0xff) - '0';
+  if ((head & 0xffff00ff) == expected('\r', '\n') && first <= 9) return value = first, p + 4;
+  if ((head & 0xff0000ff) == expected(0, '\r') && first - 1 <= 8 && second <= 9 && p[4] == '\n')
+    return value = first * 10 + second, p + 5;
+  return read_long_length(p, end, type, value);
 }
 
 }  // namespace
@@ -130,22 +145,20 @@ const char* read_short_length(const char* p, const char* end, char type, size_t&
 // careful way.
 bool RespParser::parse_whole(Bytes buffer, const Limits& limits, CommandBatch& batch) {
   const char* end = buffer.data() + buffer.size();
-  size_t count, length, had = batch.args_.size();
+  size_t count, length;
   const char* p = read_short_length(buffer.data() + start_, end, '*', count);
   if (!p || count == 0 || count > 1024 || (!limits.authenticated && count > 10)) return false;
   size_t longest = limits.authenticated ? static_cast<size_t>(limits.max_bulk_bytes) : 16384;
-  for (; count; count--) {
+  Bytes* arguments = batch.room_for(count);
+  for (size_t i = 0; i < count; i++) {
     p = read_short_length(p, end, '$', length);
-    if (!p || length > longest || static_cast<size_t>(end - p) < length + 2) {
-      batch.args_.resize(had);
-      return false;
-    }
-    batch.args_.emplace_back(p, length);
+    if (!p || length > longest || static_cast<size_t>(end - p) < length + 2) return false;
+    arguments[i] = {p, length};
     p += length + 2;
   }
-  batch.ends_.push_back(static_cast<uint32_t>(batch.args_.size()));
+  batch.used_ += count;
   start_ = static_cast<size_t>(p - buffer.data());
-  batch.offsets_.push_back(start_);
+  batch.end_command(start_);
   return true;
 }
 
@@ -159,9 +172,7 @@ void RespParser::restart() {
 
 void RespParser::yield(Bytes buffer, CommandBatch& batch) {
   wanted_ = 0;
-  if (partial_.empty()) return;  // `*0` and `*-1` are no command
-  for (Span s : partial_) batch.args_.push_back(buffer.substr(start_ + s.offset, s.length));
-  batch.ends_.push_back(static_cast<uint32_t>(batch.args_.size()));
+  for (Span s : partial_) batch.add_argument(buffer.substr(start_ + s.offset, s.length));
   partial_.clear();
   if (partial_.capacity() > 4096) partial_.shrink_to_fit();
 }
@@ -249,10 +260,9 @@ RespParser::Step RespParser::parse_inline(Bytes buffer, CommandBatch& batch) {
   if (held.capacity() < 32) held.reserve(32);
   size_t offset = 0;
   for (const std::string& w : words) {
-    batch.args_.push_back(Bytes(held).substr(offset, w.size()));
+    batch.add_argument(Bytes(held).substr(offset, w.size()));
     offset += w.size();
   }
-  batch.ends_.push_back(static_cast<uint32_t>(batch.args_.size()));
   return Step::command;
 }
 

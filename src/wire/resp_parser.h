@@ -8,6 +8,7 @@
 // in a thousand pieces costs no more than one that arrives at once.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -21,38 +22,46 @@ class CommandBatch {
   size_t size() const { return ends_.size(); }
   bool empty() const { return ends_.empty(); }
   std::span<const Bytes> operator[](size_t i) const {
-    size_t begin = i ? ends_[i - 1] : 0;
-    return {args_.data() + begin, ends_[i] - begin};
+    size_t begin = i ? ends_[i - 1].argument : 0;
+    return {args_.data() + begin, ends_[i].argument - begin};
   }
   // Where command `i` begins in the parsed buffer: to go on from there another time.
-  size_t begin_offset(size_t i) const { return i ? offsets_[i - 1] : 0; }
+  size_t begin_offset(size_t i) const { return i ? ends_[i - 1].offset : 0; }
   // For other parsers: a command's arguments one by one, then where it ends in the parsed buffer.
-  void add_argument(Bytes argument) { args_.push_back(argument); }
-  void end_command(size_t offset) {
-    ends_.push_back(static_cast<uint32_t>(args_.size()));
-    offsets_.push_back(offset);
-  }
+  void add_argument(Bytes argument) { *room_for(1) = argument, used_++; }
+  void end_command(size_t offset) { ends_.push_back({used_, offset}); }
   // The last command ends later than was said.
-  void extend_last(size_t offset) { offsets_.back() = offset; }
+  void extend_last(size_t offset) { ends_.back().offset = offset; }
   // Forgets the commands behind the first `n`, and arguments without an end.
   void keep(size_t n) {
     ends_.resize(n);
-    offsets_.resize(n);
-    args_.resize(n ? ends_.back() : 0);
+    used_ = ended();
   }
   void clear() {
-    args_.clear();
+    used_ = 0;
     ends_.clear();
-    offsets_.clear();
-    if (args_.capacity() > 4096) args_.shrink_to_fit();
+    if (args_.size() > kKeptArguments) std::vector<Bytes>().swap(args_);
     unescaped_.clear();
   }
 
  private:
   friend class RespParser;
-  std::vector<Bytes> args_;
-  std::vector<uint32_t> ends_;
-  std::vector<size_t> offsets_;         // behind each command, in the buffer
+  struct End {
+    size_t argument;                    // behind the last one, in args_
+    size_t offset;                      // behind the last byte, in the buffer
+  };
+  static constexpr size_t kKeptArguments = 1024, kLeastArguments = 64;
+  // How many arguments belong to whole commands.
+  size_t ended() const { return ends_.empty() ? 0 : ends_.back().argument; }
+  // Where the next `n` arguments stand; they count when used_ says so.
+  Bytes* room_for(size_t n) {
+    if (__builtin_expect(args_.size() - used_ < n, 0)) args_.resize(std::max(used_ + used_ / 2 + n, kLeastArguments));
+    return args_.data() + used_;
+  }
+
+  std::vector<Bytes> args_;             // the first used_ of them count
+  size_t used_ = 0;
+  std::vector<End> ends_;
   std::vector<std::string> unescaped_;  // inline arguments that had escapes
 };
 
@@ -99,9 +108,9 @@ class RespParser {
   size_t at_ = 0;                 // next unread byte, from start_
   int64_t remaining_ = 0;         // bulks still to come
   int64_t bulk_length_ = -1;      // of the bulk under way, -1 before its header
-  std::vector<Span> partial_;     // bulks seen, from start_
-  size_t wanted_ = 0;
   std::string error_;
+  size_t wanted_ = 0;
+  std::vector<Span> partial_;     // bulks seen, from start_
 };
 
 // Splits a line into words by redis-cli's quoting rules ("a\x20b", 'c d'); false when quotes do not balance.

@@ -106,9 +106,9 @@ std::string AclSelector::add_key_pattern(Bytes rule) {
   size_t at = 1;
   for (; rule[0] == '%' && at < rule.size() && rule[at] != '~'; at++) {
     char c = rule[at] & ~0x20;
-    if (c == 'R') read = true;
-    else if (c == 'W') write = true;
-    else return kSyntaxError;
+    bool& flag = c == 'R' ? read : write;
+    if ((c != 'R' && c != 'W') || flag) return kSyntaxError;
+    flag = true;
   }
   if (!read && !write) return kSyntaxError;
   if (rule[0] == '%') at++;

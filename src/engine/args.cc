@@ -58,7 +58,8 @@ std::span<const Bytes> Args::take(size_t count) {
 }
 
 bool Args::accept(Bytes word) {
-  if (!more() || !equals_ignoring_case(argv_[at_], word)) return false;
+  // Nearly all write them as they stand here, in capitals.
+  if (!more() || !(same_bytes(argv_[at_], word) || equals_ignoring_case(argv_[at_], word))) return false;
   at_++;
   return true;
 }

@@ -53,7 +53,7 @@ class Dispatcher {
     const Allowance& debug_command;
   };
   struct Stats {
-    uint64_t commands = 0;
+    uint64_t commands = 0;      // that ran
     uint64_t rejected = 0;
     uint64_t unknown = 0;
     uint64_t total_errors = 0;
@@ -131,7 +131,7 @@ class Dispatcher {
   void unobserve_calls(CallObserver* observer) { std::erase(observers_, observer); }
   void observe_notable(CallObserver* observer) { notable_observers_.push_back(observer); }
 
-  // CLIENT PAUSE / UNPAUSE.
+  // CLIENT PAUSE / UNPAUSE. Meanwhile nothing expires or is evicted either: the data stays as it is.
   void pause(int64_t until_ms, bool writes_only);
   void unpause();
   bool paused(int64_t now_ms) const { return now_ms < pause_until_ms_; }
@@ -203,7 +203,8 @@ class Dispatcher {
   bool serving_ = false;
   uint64_t last_stamp_ = 0;   // when the last command of this batch ended, in ticks; 0: none yet
   std::span<const Bytes> in_hand_;
-  const Session* session_in_hand_ = nullptr;
+  Session* session_in_hand_ = nullptr;   // of a script: its client
+  uint64_t nested_errors_ = 0;           // of commands that others have called
   PubSub pubsub_;
   Tracking tracking_;
   int depth_ = 0;             // commands on the stack: those of a client, within a script that lets them in, as well

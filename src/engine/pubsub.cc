@@ -22,7 +22,7 @@ size_t Subscriptions::memory_bytes() const {
 
 size_t PubSub::Hash::operator()(Bytes name) const { return hash_bytes(name); }
 
-PubSub::~PubSub() { end_turn(); }
+PubSub::~PubSub() { close_texts(); }
 
 // ---- who listens ----
 
@@ -146,10 +146,10 @@ void send_push(Session& session, Bytes text) {
   if (session.doomed || session.close_after_reply) return;
   if (session.running) return push_later(session, text);
   session.out.append(text);
-  if (session.peer) session.peer->schedule_flush();
+  if (session.peer) session.peer->schedule_push();
 }
 
-// Encodes the message behind the others of this turn, in a text with room for it.
+// Encodes the message behind the others that wait, in a text with room for it.
 void PubSub::share(Topic& topic, const Message& message, bool resp3, size_t& from, size_t bytes) {
   SharedText*& text = topic.shared[resp3];
   char* at = text ? text->reserve(bytes) : nullptr;
@@ -210,7 +210,7 @@ size_t PubSub::deliver(Topic& topic, const Message& message) {
     bool waits = !session.out.empty();
     if (form.text) session.out.append_shared(*form.text, form.from, form.size);
     else session.out.append(copy);
-    if (session.peer && (!waits || session.out.capacity() >= look_at_bytes)) session.peer->schedule_flush();
+    if (session.peer && (!waits || session.out.capacity() >= look_at_bytes)) session.peer->schedule_push();
   }
   return listeners.size();
 }
@@ -231,7 +231,7 @@ size_t PubSub::publish_to_shard(Bytes channel, Bytes message) {
   return it == channels.end() ? 0 : deliver(*it->second, {{"smessage", channel, message}, 3});
 }
 
-void PubSub::end_turn() {
+void PubSub::close_texts() {
   for (Topic* topic : open_)
     for (SharedText*& text : topic->shared)
       if (text) text->release(), text = nullptr;

@@ -82,8 +82,9 @@ class PubSub {
   }
   // How many sessions listen to anything.
   size_t sessions() const { return sessions_; }
-  // The turn is over: what its messages stood in belongs to those alone who have still to send it.
-  void end_turn();
+  // Messages that come from now on are not written behind those before; what those stand in goes when it is sent.
+  // Call it at the end of a turn, unless many of them still wait to be sent.
+  void close_texts();
 
  private:
   struct Hash {

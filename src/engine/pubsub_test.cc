@@ -91,7 +91,7 @@ TEST_F(PubSubTest, ManyListenersShareOneTextOfATurn) {
   for (Session* s : listeners) EXPECT_LT(s->out.block_count(), 12u);
   EXPECT_EQ(listeners[0]->out.text(), wanted);
   EXPECT_EQ(listeners[7]->out.text(), "+OK\r\n" + wanted);
-  pubsub_.end_turn();
+  pubsub_.close_texts();
   pubsub_.publish("c", "next");
   EXPECT_EQ(listeners[99]->out.text(), wanted + encoded({"message", "c", "next"}, false));
 }
@@ -170,7 +170,7 @@ TEST_F(PubSubTest, AgreesWithAModel) {
         break;
       }
       default:
-        if (below(4) == 0) pubsub_.end_turn();
+        if (below(4) == 0) pubsub_.close_texts();
         if (below(10)) break;
         models.erase(&session);
         end(session);

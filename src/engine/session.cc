@@ -9,7 +9,7 @@
 namespace vitrine {
 
 Session::Session(SessionId its_id, Peer* its_peer, int64_t now_ms)
-    : id(its_id), peer(its_peer), reply(out), created_ms(now_ms), last_active_ms(now_ms) {}
+    : id(its_id), peer(its_peer), last_active_ms(now_ms), reply(out), created_ms(now_ms) {}
 Session::~Session() = default;
 
 size_t Session::memory_bytes() const {

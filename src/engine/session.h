@@ -40,6 +40,9 @@ class Peer {
   virtual bool is_unix_socket() const = 0;
   // There are replies to send, or the session was doomed: visit it at the end of this turn.
   virtual void schedule_flush() = 0;
+  // The same for what it did not ask for (a message, an invalidation). A crowd that gets the same may be served over
+  // several turns, so that others need not wait for all of it.
+  virtual void schedule_push() { schedule_flush(); }
   // Parsed commands wait because the session was parked or paused: go on when it is free again.
   virtual void resume() = 0;
 };
@@ -67,47 +70,46 @@ struct TransactionState {
   std::vector<WatchedKey> watched;
 };
 
-class Session {
+class alignas(64) Session {
  public:
   Session(SessionId its_id, Peer* its_peer, int64_t now_ms);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // What every command touches stands first, in as few cache lines as hold it: between two commands of a client
+  // without a pipeline the kernel empties the cache.
   const SessionId id;
   Peer* const peer;
-  OutputBuffer out;
-  ReplyBuilder reply;
-  Origin origin = Origin::client;
-
   int db = 0;
-  bool authenticated = false;
-  std::string user = "default";
-  std::shared_ptr<AclUser> acl_user;          // null: nobody's; such a session may do everything
-  bool restricted = false;                    // the user may not do everything (engine/acl.h)
-  std::string name, library_name, library_version;
+  Origin origin = Origin::client;
   ReplyMode reply_mode = ReplyMode::on;
-  bool no_evict = false, no_touch = false, monitoring = false;
-  std::vector<std::string> capabilities;      // CLIENT CAPA
-
-  std::shared_ptr<FieldSets> field_sets;      // HIMPORT PREPARE; null: none
-
-  TransactionState transaction;
-  std::unique_ptr<Subscriptions> subscriptions;   // engine/pubsub.h; null: listens to nothing
-  std::unique_ptr<TrackingState> tracking;        // engine/tracking.h; null: CLIENT TRACKING is off
-  std::unique_ptr<std::string> pushes;        // what must come behind the reply of the command that runs
+  bool authenticated = false;
+  bool restricted = false;                    // the user may not do everything (engine/acl.h)
+  bool no_touch = false, no_evict = false, monitoring = false;
   bool parked = false;                        // waits for a key (engine/waiters.h)
   bool paused = false;                        // waits for CLIENT PAUSE to end
   bool running = false;                       // a command of it is on the stack
   bool close_after_reply = false;             // QUIT, protocol error
   bool doomed = false;                        // ends at the end of this turn, without waiting for anything
-
-  const int64_t created_ms;
-  int64_t last_active_ms;
+  std::unique_ptr<Subscriptions> subscriptions;   // engine/pubsub.h; null: listens to nothing
+  std::unique_ptr<TrackingState> tracking;        // engine/tracking.h; null: CLIENT TRACKING is off
+  std::unique_ptr<std::string> pushes;        // what must come behind the reply of the command that runs
   const Command* last_command = nullptr;
+  OutputBuffer out;
+  int64_t last_active_ms;
   uint64_t commands = 0;
-  size_t argv_bytes = 0;                      // of the command under way
   int64_t soft_limit_since_ms = 0;            // output over its soft limit since then; 0: it is not
+  ReplyBuilder reply;
+  TransactionState transaction;
+
+  size_t argv_bytes = 0;                      // of the command under way
+  const int64_t created_ms;
+  std::string user = "default";
+  std::shared_ptr<AclUser> acl_user;          // null: nobody's; such a session may do everything
+  std::string name, library_name, library_version;
+  std::vector<std::string> capabilities;      // CLIENT CAPA
+  std::shared_ptr<FieldSets> field_sets;      // HIMPORT PREPARE; null: none
 
   // Has neither: then what is sent to it are replies only, and nothing follows a command of it.
   bool plain() const { return !subscriptions && !tracking; }

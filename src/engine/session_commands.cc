@@ -47,7 +47,7 @@ void auth(Call& c, Dispatcher& dispatcher) {
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
         "configuration is correct?");
   Bytes user = named ? c.args[1] : Bytes("default"), password = c.args[named ? 2 : 1];
-  if (!dispatcher.acl().authenticate(c.session, user, password, "auth", c.now_ms))
+  if (!dispatcher.acl().authenticate(c.session, user, password, c.args[0], c.now_ms))
     return c.reply.error(kWrongPassword);
   c.reply.ok();
 }
@@ -91,7 +91,7 @@ void hello(Call& c, Dispatcher& dispatcher) {
     }
   }
   if (!c.args.done()) return;
-  if (with_auth && !dispatcher.acl().authenticate(c.session, user, password, "hello", c.now_ms))
+  if (with_auth && !dispatcher.acl().authenticate(c.session, user, password, c.args[0], c.now_ms))
     return c.reply.error(kWrongPassword);
   if (!c.session.authenticated && !dispatcher.open_to_all())
     return c.reply.error(

@@ -84,7 +84,9 @@ void Tracking::stop(Session& session) {
 
 void Tracking::remember(const Session& session, const Command& command, std::span<const Bytes> argv) {
   const TrackingState& t = *session.tracking;
-  if (t.broadcast || !(command.flags & command_flag::kReadonly) || !may_have_keys(*command.info)) return;
+  // Scripts that only read name keys, too; what they really read is remembered command by command.
+  bool reads = (command.flags & command_flag::kReadonly) && !(command.flags & command_flag::kNoscript);
+  if (t.broadcast || !reads || !may_have_keys(*command.info)) return;
   if ((t.opt_in && !t.caching) || (t.opt_out && t.caching)) return;
   std::vector<KeyAt> found;
   if (!find_keys(*command.info, argv, found)) return;
@@ -210,7 +212,7 @@ void Tracking::tell(Session& session, Bytes keys) {
   } else if (t.redirect && target->subscriptions) {
     text = "*3\r\n$7\r\nmessage\r\n";
     append_bulk(text, kChannel);
-    text += keys.empty() ? Bytes("*-1\r\n") : keys;
+    text += keys.empty() ? Bytes("$-1\r\n") : keys;
   } else {
     return;
   }

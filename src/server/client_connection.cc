@@ -17,9 +17,9 @@ namespace vitrine {
 
 ClientConnection::ClientConnection(ClientServer& server, int fd, std::string address, std::string local_address,
                                    bool unix_socket, std::unique_ptr<net::TlsStream> tls)
-    : server_(server), fd_(fd), address_(std::move(address)), local_address_(std::move(local_address)),
-      unix_socket_(unix_socket), tls_(std::move(tls)), shaking_hands_(tls_),
-      session_(&server.sessions().open(this, server.loop().wall_ms())) {
+    : server_(server), fd_(fd), unix_socket_(unix_socket), shaking_hands_(tls), tls_(std::move(tls)),
+      session_(&server.sessions().open(this, server.loop().wall_ms())), address_(std::move(address)),
+      local_address_(std::move(local_address)) {
   server_.loop().watch(fd_, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, this);
 }
 
@@ -98,6 +98,9 @@ void ClientConnection::read_input(bool to_the_end) {
 
 // The client sends no more. It may still listen: what it was promised goes out first.
 void ClientConnection::say_goodbye() {
+  if (the_log().wants(LogLevel::verbose))
+    log(LogLevel::verbose, "Client closed connection id=%llu addr=%s", static_cast<unsigned long long>(session_->id),
+        address_.c_str());
   session_->close_after_reply = true;
   schedule_flush();
 }
@@ -152,7 +155,7 @@ size_t ClientConnection::run(std::span<const Prepared> commands) {
   while (goes_on && ran < commands.size()) {
     auto outcome = dispatcher.run(*session_, commands[ran]);
     if (outcome != Dispatcher::Outcome::held) ran++;
-    goes_on = outcome == Dispatcher::Outcome::done && may_go_on() && !over_output_limit();
+    goes_on = outcome == Dispatcher::Outcome::done && may_go_on() && (has_little_output() || !over_output_limit());
   }
   if (!goes_on) parser_.restart();
   else if (!parser_.error().empty()) on_protocol_error();
@@ -167,6 +170,19 @@ void ClientConnection::on_protocol_error() {
               static_cast<unsigned long long>(session_->id), address_.c_str());
 }
 
+namespace {
+
+// A first buffer is free, as in Redis: a limit below it does not cut off everybody.
+constexpr size_t kFreeOutput = 16 << 10;
+
+}  // namespace
+
+// True where over_output_limit() need not be asked: the common case, and cheap to tell.
+bool ClientConnection::has_little_output() const {
+  return session_->out.capacity() <= kFreeOutput && !server_.client_options().max_clients_memory &&
+         !session_->soft_limit_since_ms;
+}
+
 // True when the client was cut off because it takes its replies too slowly.
 bool ClientConnection::over_output_limit() {
   if (server_.client_options().max_clients_memory && !session_->no_evict && !session_->doomed) {
@@ -176,9 +192,7 @@ bool ClientConnection::over_output_limit() {
   const ClientOptions& options = server_.client_options();
   const OutputBufferLimit& limit = session_->subscriptions ? options.output_pubsub : options.output_normal;
   if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return false;
-  // A first buffer is free, as in Redis: a limit below it does not cut off everybody.
-  constexpr size_t kFree = 16 << 10;
-  size_t held = session_->out.capacity() - std::min(session_->out.capacity(), kFree);
+  size_t held = session_->out.capacity() - std::min(session_->out.capacity(), kFreeOutput);
   bool hard = limit.hard_bytes && held >= limit.hard_bytes;
   bool soft = limit.soft_bytes && held >= limit.soft_bytes;
   if (!soft) session_->soft_limit_since_ms = 0;
@@ -193,6 +207,7 @@ bool ClientConnection::over_output_limit() {
 }
 
 void ClientConnection::schedule_flush() { server_.add_to_flush(*this); }
+void ClientConnection::schedule_push() { server_.add_to_pushes(*this); }
 
 void ClientConnection::resume() {
   session_->last_active_ms = server_.loop().wall_ms();  // waiting was not idling

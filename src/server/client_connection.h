@@ -69,10 +69,12 @@ class ClientConnection final : public Watcher, public Peer {
   uint64_t bytes_written() const override { return bytes_written_; }
   bool is_unix_socket() const override { return unix_socket_; }
   void schedule_flush() override;
+  void schedule_push() override;
   void resume() override;
 
   // Set while the connection stands in the server's lists of this turn.
   bool in_flush_list = false, in_resume_list = false, in_unread_list = false, in_handshake_list = false;
+  uint64_t push_place = 0;     // which one it is of all that ever stood in the list of pushes, from 1; 0: not there
   // What the server has counted of this client's memory.
   size_t counted_memory = 0;
 
@@ -85,20 +87,21 @@ class ClientConnection final : public Watcher, public Peer {
   void reserve_input(size_t bytes);
   void release_input();
   void on_protocol_error();
+  bool has_little_output() const;
   bool over_output_limit();
   void end() { session_->doomed = true, schedule_flush(); }
 
   ClientServer& server_;
   const int fd_;
-  const std::string address_, local_address_;
   const bool unix_socket_;
-  const std::unique_ptr<net::TlsStream> tls_;
   bool shaking_hands_;
+  const std::unique_ptr<net::TlsStream> tls_;
   Session* session_;
-  RespParser parser_;
-  char* input_ = nullptr;      // unconsumed bytes, the first is the first of a command
   size_t input_size_ = 0, input_capacity_ = 0;
+  char* input_ = nullptr;      // unconsumed bytes, the first is the first of a command
   uint64_t bytes_read_ = 0, bytes_written_ = 0;
+  RespParser parser_;
+  const std::string address_, local_address_;
 };
 
 }  // namespace vitrine

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/prefetch.h"
+#include "base/ticks.h"
 #include "engine/acl.h"
 #include "io/process.h"
 #include "io/tls.h"
@@ -222,6 +223,7 @@ void ClientServer::admit(Fd fd, Kind kind) {
     log(LogLevel::warning, "Error registering a client's descriptor: %s", std::strerror(errno));
     return;
   }
+  if (the_log().wants(LogLevel::verbose)) log(LogLevel::verbose, "Accepted %s", connection->address().c_str());
   dispatcher_.acl().welcome(connection->session());
   if (static_cast<size_t>(number) >= connections_.size()) connections_.resize(static_cast<size_t>(number) * 2 + 1);
   connections_[static_cast<size_t>(number)] = std::move(connection);
@@ -236,6 +238,13 @@ void ClientServer::session_ending(Session& session) {
 void ClientServer::add_to_flush(ClientConnection& connection) {
   if (std::exchange(connection.in_flush_list, true)) return;
   flush_list_.push_back(&connection);
+}
+
+void ClientServer::add_to_pushes(ClientConnection& connection) {
+  if (connection.push_place || connection.in_flush_list) return;
+  push_list_.push_back(&connection);
+  connection.push_place = pushes_served_ + push_list_.size();
+  if (clients_memory_limit()) count_memory(connection);
 }
 
 void ClientServer::add_to_resume(ClientConnection& connection) {
@@ -288,18 +297,25 @@ namespace {
 
 // What flush() will touch of the connections to come: each write goes through the kernel, behind which nothing of the
 // next is left in the cache.
-void prefetch_for_flush(std::span<ClientConnection* const> list, size_t at) {
+template <class List>
+void prefetch_for_flush(const List& list, size_t at) {
   constexpr size_t kAhead = 2, kLine = 64;
   if (at + 2 * kAhead < list.size()) {
     const char* connection = reinterpret_cast<const char*>(list[at + 2 * kAhead]);
     for (size_t offset = 0; offset < sizeof(ClientConnection); offset += kLine) prefetch(connection + offset);
   }
-  if (at + kAhead >= list.size()) return;
+  if (at + kAhead >= list.size() || !list[at + kAhead]) return;
   const Session& session = list[at + kAhead]->session();
-  prefetch(&session.out);
   prefetch(&session.running);
+  prefetch(&session.out);
   prefetch(&session.soft_limit_since_ms);
 }
+
+// Few who get a message are sent it before the replies, so that who is told that it was sent finds it there. The rest
+// of a crowd comes behind the replies, a slice each turn: a write takes microseconds, and ten thousand of them would
+// keep everybody waiting for a tenth of a second.
+constexpr size_t kPushesBeforeReplies = 64;
+constexpr uint64_t kPushSliceNs = 500'000;
 
 }  // namespace
 
@@ -309,30 +325,54 @@ void ClientServer::flush_all() {
     for (ClientConnection* connection : flush_list_) count_memory(*connection);
     if (counted_memory_ > limit) evict_clients();
   }
+  if (pushes_wait()) flush_pushes(kPushesBeforeReplies, UINT64_MAX);
+  flush_replies();
+  if (pushes_wait()) flush_pushes(SIZE_MAX, ticks() + ns_to_ticks(kPushSliceNs));
+}
+
+void ClientServer::flush_replies() {
   std::vector<ClientConnection*> list;
   list.swap(flush_list_);
   for (size_t i = 0; i < list.size(); i++) {
-    ClientConnection* connection = list[i];
     prefetch_for_flush(list, i);
-    connection->in_flush_list = false;
-    if (connection->session().running) {   // it may be about to end: not while its command is on the stack
-      add_to_flush(*connection);
-      continue;
-    }
-    if (connection->flush()) continue;
-    if (connection->in_resume_list) std::erase(resume_list_, connection);
-    if (connection->in_flush_list) std::erase(flush_list_, connection);
-    if (connection->in_unread_list) std::erase(unread_list_, connection);
-    if (connection->in_handshake_list) std::erase(handshake_list_, connection);
-    if (connection->is_shaking_hands()) shaking_hands_--;
-    counted_memory_ -= connection->counted_memory;
-    connected_--;
-    connections_[static_cast<size_t>(connection->descriptor())].reset();
+    list[i]->in_flush_list = false;
+    flush(*list[i]);
   }
   if (flush_list_.empty()) {
     list.clear();
     flush_list_.swap(list);  // keeps the allocation
   }
+}
+
+void ClientServer::flush_pushes(size_t most, uint64_t end) {
+  for (; most > 0 && !push_list_.empty(); most--) {
+    prefetch_for_flush(push_list_, 0);
+    ClientConnection* connection = push_list_.front();
+    push_list_.pop_front();
+    pushes_served_++;
+    if (!connection) continue;
+    connection->push_place = 0;
+    flush(*connection);
+    if (ticks() >= end) return;
+  }
+}
+
+void ClientServer::flush(ClientConnection& connection) {
+  if (connection.session().running) add_to_flush(connection);   // it may end: not while its command is on the stack
+  else if (!connection.flush()) bury(connection);
+}
+
+void ClientServer::bury(ClientConnection& connection) {
+  ClientConnection* const it = &connection;
+  if (it->in_resume_list) std::erase(resume_list_, it);
+  if (it->in_flush_list) std::erase(flush_list_, it);
+  if (it->in_unread_list) std::erase(unread_list_, it);
+  if (it->in_handshake_list) std::erase(handshake_list_, it);
+  if (it->push_place) push_list_[it->push_place - 1 - pushes_served_] = nullptr;
+  if (it->is_shaking_hands()) shaking_hands_--;
+  counted_memory_ -= it->counted_memory;
+  connected_--;
+  connections_[static_cast<size_t>(it->descriptor())].reset();
 }
 
 // ---- housekeeping ----

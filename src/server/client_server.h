@@ -58,7 +58,11 @@ class ClientServer {
   // Asked before any reply leaves, by whichever door: false: none may.
   std::function<bool()> before_replies;
   // Something was written since, or there is more to read: the next turn must not wait.
-  bool busy() const { return !flush_list_.empty() || !unread_list_.empty() || !handshake_list_.empty(); }
+  bool busy() const {
+    return !flush_list_.empty() || !unread_list_.empty() || !handshake_list_.empty() || pushes_wait();
+  }
+  // Messages to a crowd are still on their way out.
+  bool pushes_wait() const { return !push_list_.empty(); }
   // Every `period_ms`: a share of the clients, so that each is looked at once a second: idle? over an output limit for
   // too long? And the memory of them all.
   void tend(int64_t period_ms);
@@ -83,6 +87,7 @@ class ClientServer {
   // Told by a connection that is being destroyed.
   void session_ending(Session& session);
   void add_to_flush(ClientConnection& connection);
+  void add_to_pushes(ClientConnection& connection);
   void add_to_resume(ClientConnection& connection);
   void add_to_unread(ClientConnection& connection);
   void add_to_handshakes(ClientConnection& connection);
@@ -110,6 +115,11 @@ class ClientServer {
   void admit(Fd fd, Kind kind);
   // True when the newcomer was told why not (over TLS it is not told).
   bool refused(int fd, Kind kind);
+  void flush(ClientConnection& connection);
+  void flush_replies();
+  // Sends to at most `most` of those who wait for pushes, until the moment `end` in ticks.
+  void flush_pushes(size_t most, uint64_t end);
+  void bury(ClientConnection& connection);
   void look_after(ClientConnection& connection);
   void evict_clients();
 
@@ -127,6 +137,8 @@ class ClientServer {
   size_t next_to_tend_ = 0;         // a descriptor
   size_t counted_memory_ = 0;       // of all clients, kept only while maxmemory-clients is set
   std::vector<ClientConnection*> flush_list_, resume_list_, unread_list_, handshake_list_;
+  std::deque<ClientConnection*> push_list_;    // null: has ended
+  uint64_t pushes_served_ = 0;                 // those that stood before its first
   std::deque<SessionId> newcomers_;        // over TLS, oldest first; most have long shaken hands
   size_t shaking_hands_ = 0;
   bool closed_for_commands_ = false;

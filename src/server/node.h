@@ -108,6 +108,7 @@ class Node {
   bool make_room();
   void release_pause();
   void tend();
+  void log_figures(int64_t now);
 
   NodeOptions& options_;
   Settings& settings_;
@@ -134,7 +135,7 @@ class Node {
   int64_t turn_start_us_ = 0;
   int64_t expiry_tick_ = 0;         // the last for which all that was due is gone
   int64_t due_asked_tick_ = 0;      // the last in which the keyspace was asked what is due next
-  int64_t next_tend_ms_ = 0, next_sample_ms_ = 0;
+  int64_t next_tend_ms_ = 0, next_sample_ms_ = 0, next_figures_ms_ = 0;
 };
 
 // INFO persistence.

@@ -1,7 +1,10 @@
 // One turn of the loop. The order matters and is written here only.
 #include <algorithm>
 
+#include "base/log.h"
+#include "base/memory.h"
 #include "server/node.h"
+#include "store/database.h"
 
 namespace vitrine {
 
@@ -46,8 +49,9 @@ void Node::turn() {
   }
   // The log of writes, then replies (ClientServer::before_replies sees to that), then the end of those who leave.
   dispatcher_.tracking().end_turn();
-  dispatcher_.pubsub().end_turn();
   clients_.flush_all();
+  // While a crowd is being served, its next message is written behind the last: both go out at once.
+  if (!clients_.pushes_wait()) dispatcher_.pubsub().close_texts();
   meter.lap(TurnPhase::flush);
   // Slices of what has no client waiting for it: behind the replies, so that a command waits for one slice at most.
   if (reclaim_expired()) meter.lap(TurnPhase::expiry);
@@ -96,6 +100,7 @@ bool Node::reclaim_expired() {
 
 // A command asks for room: false when memory is over the limit and nothing can go.
 bool Node::make_room() {
+  if (keyspace_.holds_removals()) return true;
   bool room = evictor_.relieve() != Evictor::Outcome::failed;
   dispatcher_.memory_gate.checkpoint = evictor_.checkpoint();
   return room;
@@ -103,12 +108,14 @@ bool Node::make_room() {
 
 // What the commands of the turn have left over the limit.
 void Node::relieve_memory() {
+  if (keyspace_.holds_removals()) return;
   eviction_backlog_ = evictor_.end_turn() == Evictor::Outcome::running;
   dispatcher_.memory_gate.checkpoint = evictor_.checkpoint();
 }
 
 void Node::release_pause() {
-  if (dispatcher_.paused(keyspace_.now_ms())) return;
+  if (!keyspace_.holds_removals() || dispatcher_.paused(keyspace_.now_ms())) return;
+  dispatcher_.unpause();
   for (SessionId id : dispatcher_.take_held()) {
     Session* session = sessions_.find(id);
     if (!session) continue;
@@ -130,12 +137,27 @@ int64_t tend_period_ms(const ProcessOptions& options, size_t clients) {
 
 }  // namespace
 
+// For people who watch the log of a server that they do not know.
+void Node::log_figures(int64_t now) {
+  constexpr int64_t kEveryMs = 5000;
+  next_figures_ms_ = now + kEveryMs;
+  if (!the_log().wants(LogLevel::verbose)) return;
+  for (int db = 0; db < keyspace_.databases(); db++) {
+    const Database& database = keyspace_.database(db);
+    if (database.size())
+      log(LogLevel::verbose, "DB %d: %zu keys (%zu volatile)", db, database.size(), database.expiring());
+  }
+  log(LogLevel::debug, "%zu clients connected (0 replicas), %zu bytes in use", clients_.connected(),
+      memory::used_bytes());
+}
+
 void Node::tend() {
   int64_t now = loop_.wall_ms(), period = tend_period_ms(options_.process, clients_.connected());
   next_tend_ms_ = now + period;
   clients_.tend(period);
   migration_.tend(now);
   if (!console_.paused()) append_only_.tend(), snapshots_.tend();
+  if (now >= next_figures_ms_) log_figures(now);
   if (now < next_sample_ms_) return;
   next_sample_ms_ = now + kSampleEveryMs;
   console_.tend();

@@ -450,6 +450,8 @@ timeout 5
         names = ('hz', 'maxmemory', 'timeout', 'lfu-decay-time', 'save', 'replica-priority', 'requirepass',
                  'client-output-buffer-limit')
         before = {n: config(c, n) for n in names if not (n == 'save')}
+        assert f'dir "{config(c, "dir")}"' in lines, 'where the data is must not depend on where the server is started'
+    write(tmp_path / 'a.conf', re.sub('^dir .*', f'dir {tmp_path}', again, flags=re.M))
     with start(config_file=conf) as s, s.client() as c:
         assert c.call('PING') == b'NOAUTH Authentication required.'
         c.ok('AUTH', 'two words "x"')

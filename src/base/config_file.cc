@@ -289,7 +289,7 @@ ConfigRewriter::ConfigRewriter(Bytes old_text) {
   }
 }
 
-void ConfigRewriter::put(std::span<const std::string> names, std::span<const Line> wanted) {
+void ConfigRewriter::put(std::span<const std::string> names, std::span<const Line> wanted, const Same& says_same) {
   std::vector<OldLine*> candidates;
   for (OldLine& line : lines_)
     if (!line.removed && std::find(names.begin(), names.end(), line.directive) != names.end())
@@ -298,7 +298,9 @@ void ConfigRewriter::put(std::span<const std::string> names, std::span<const Lin
   std::vector<const Line*> unplaced;
   for (const Line& line : wanted) {
     Words words = split_words(line.args).value_or(Words());
-    auto same = std::find_if(candidates.begin(), candidates.end(), [&](OldLine* old) { return old->args == words; });
+    auto same = std::find_if(candidates.begin(), candidates.end(), [&](OldLine* old) {
+      return old->args == words || (wanted.size() == 1 && says_same && says_same(old->args));
+    });
     if (same != candidates.end())
       candidates.erase(same);
     else if (line.needed || wanted.size() == 1)

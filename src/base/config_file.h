@@ -10,6 +10,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -72,8 +73,10 @@ class ConfigRewriter {
 
   explicit ConfigRewriter(Bytes old_text);
   // What the file shall say about a directive under any of its names (the first one is written). Several lines for
-  // those that repeat. Lines that call it by a name and say something else disappear.
-  void put(std::span<const std::string> names, std::span<const Line> lines);
+  // those that repeat. Lines that call it by a name and say something else disappear. `same`: whether words say in
+  // another form what the only line does.
+  using Same = std::function<bool(const Words&)>;
+  void put(std::span<const std::string> names, std::span<const Line> lines, const Same& same = nullptr);
   std::string text() const;
 
  private:

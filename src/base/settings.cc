@@ -231,9 +231,11 @@ std::string Settings::rewritten(Bytes old_text) const {
     for (std::string& line : row->codec_->lines()) {
       bool needed = row->codec_->lines_are_independent() ? std::find(usual.begin(), usual.end(), line) == usual.end()
                                                          : !row->is_default();
+      needed |= (row->flags_ & Setting::kAlwaysRewritten) != 0;
       lines.push_back({std::move(line), needed});
     }
-    rewriter.put(row->names_, lines);
+    const SettingCodec& codec = *row->codec_;
+    rewriter.put(row->names_, lines, [&codec](const Words& words) { return codec.says_the_same(words); });
   }
   for (const auto& [name, written] : rewritten_directives_) {
     std::vector<ConfigRewriter::Line> lines;

@@ -45,6 +45,8 @@ class SettingCodec {
   virtual std::string format() const = 0;
   // Words for assign() that bring exactly this value back.
   virtual Words save() const { return {format()}; }
+  // Whether these words of a configuration line mean the value as it is, in whatever form.
+  virtual bool says_the_same(std::span<const std::string>) const { return false; }
   // What CONFIG REWRITE writes after the name, a line each.
   virtual Words lines() const { return {format()}; }
   // Whether each of several lines stands for itself (a class of clients each), so that those that say the usual may
@@ -83,6 +85,7 @@ class Setting {
   Setting& not_acting() { return flag(kNotActing); } // accepted and shown; its room is not built yet
   Setting& reapplied() { return flag(kReapplied); }  // applied when it stays the same, too: the file that it names
   Setting& not_rewritten() { return flag(kNotRewritten); }
+  Setting& always_rewritten() { return flag(kAlwaysRewritten); }   // also where it is the default
   Setting& validate(std::function<Refusal()> hook);
   Setting& apply(std::function<Refusal()> hook);
 
@@ -108,7 +111,8 @@ class Setting {
     kMulti = 16,
     kNotActing = 32,
     kNotRewritten = 64,
-    kReapplied = 128
+    kReapplied = 128,
+    kAlwaysRewritten = 256
   };
   Setting& flag(Flag f) {
     flags_ |= f;

@@ -47,6 +47,12 @@ class NumberCodec : public SettingCodec {
     return {};
   }
 
+  bool says_the_same(std::span<const std::string> words) const override {
+    uint64_t value = 0;
+    bool negative = false;
+    return words.size() == 1 && parse(words[0], value, negative).empty() && value == target_.read();
+  }
+
   std::string format() const override {
     uint64_t value = target_.read();
     if (is_share(value)) return text_of(0 - value) + "%";

@@ -116,16 +116,24 @@ void spop(Call& c) {
   if (!members.empty()) replay_removal(c, key, members);
 }
 
+int64_t take_count(Call& c) {
+  return c.args.integer(-INT64_MAX, INT64_MAX,
+                        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
+}
+
+constexpr int64_t kMostDrawn = -INT64_MAX / 2;
+
 void srandmember(Call& c) {
   Bytes key = c.args.bytes();
   bool counted = c.args.more();
-  int64_t count = counted ? c.args.integer(-INT64_MAX / 2, INT64_MAX, "ERR value is out of range") : 1;
+  int64_t count = counted ? take_count(c) : 1;
   if (!c.args.done()) return;
   auto set = c.read<Set>(key);
   if (set.wrong_type()) return;
   if (!set) return counted ? c.reply.array(0) : c.reply.null();
   if (!counted) return reply_member(c, set->random(c.keyspace.random()));
   if (count < 0) {
+    if (count < kMostDrawn) return c.reply.error("ERR value is out of range");   // more than any client could read
     c.reply.array(-count);
     for (; count < 0; count++) reply_member(c, set->random(c.keyspace.random()));
     return;

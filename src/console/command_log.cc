@@ -34,17 +34,33 @@ void CommandLog::on_notable(const Session& session, const Command& command, std:
   entry.argv = trimmed(shown_arguments(command, argv, settings_));
   if (session.peer) entry.address = session.peer->address();
   entry.client_name = session.name;
-  if (slow) add(Kind::slow, us, options_.slow_max_len, entry);
-  if (large_request) add(Kind::large_request, request_bytes, options_.request_max_len, entry);
-  if (large_reply) add(Kind::large_reply, reply_bytes, options_.reply_max_len, entry);
+  if (slow) add(Kind::slow, us, entry);
+  if (large_request) add(Kind::large_request, request_bytes, entry);
+  if (large_reply) add(Kind::large_reply, reply_bytes, entry);
 }
 
-void CommandLog::add(Kind kind, uint64_t value, int64_t most, const Entry& entry) {
+int64_t CommandLog::most(Kind kind) const {
+  switch (kind) {
+    case Kind::slow: return options_.slow_max_len;
+    case Kind::large_request: return options_.request_max_len;
+    case Kind::large_reply: return options_.reply_max_len;
+  }
+  return 0;
+}
+
+void CommandLog::trim() {
+  for (Kind kind : {Kind::slow, Kind::large_request, Kind::large_reply}) {
+    auto& entries = logs_[static_cast<size_t>(kind)].entries;
+    if (entries.size() > static_cast<size_t>(most(kind))) entries.resize(static_cast<size_t>(most(kind)));
+  }
+}
+
+void CommandLog::add(Kind kind, uint64_t value, const Entry& entry) {
   Log& log = logs_[static_cast<size_t>(kind)];
   log.entries.push_front(entry);
   log.entries.front().id = log.next_id++;
   log.entries.front().value = value;
-  while (log.entries.size() > static_cast<size_t>(most)) log.entries.pop_back();
+  trim();
 }
 
 }  // namespace vitrine

@@ -37,6 +37,8 @@ class CommandLog final : public CallObserver {
 
   // The newest first.
   const std::deque<Entry>& entries(Kind kind) const { return logs_[static_cast<size_t>(kind)].entries; }
+  // Forgets the oldest beyond what the settings keep.
+  void trim();
   void reset(Kind kind) { logs_[static_cast<size_t>(kind)].entries.clear(); }
 
   // The arguments as an entry keeps them.
@@ -47,7 +49,8 @@ class CommandLog final : public CallObserver {
     std::deque<Entry> entries;
     uint64_t next_id = 0;
   };
-  void add(Kind kind, uint64_t value, int64_t most, const Entry& entry);
+  int64_t most(Kind kind) const;
+  void add(Kind kind, uint64_t value, const Entry& entry);
 
   const ObserveOptions& options_;
   const Settings& settings_;

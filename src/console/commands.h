@@ -18,6 +18,7 @@ void add_command_log_commands(CommandRegistry& registry, CommandLog& log);
 void add_hot_keys_commands(CommandRegistry& registry, HotKeys& hot_keys);
 void add_latency_commands(CommandRegistry& registry, LatencyMonitor& monitor);
 void add_memory_commands(CommandRegistry& registry, const Sources& sources, const Measured& measured);
+void add_module_commands(CommandRegistry& registry);
 // TIME, LASTSAVE, ROLE, LOLWUT.
 void add_small_commands(CommandRegistry& registry, const Sources& sources, const Measured& measured);
 // The HELP of every container.

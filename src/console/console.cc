@@ -79,6 +79,7 @@ void Console::note_peak() {
 }
 
 void Console::apply_thresholds() {
+  parts_->command_log.trim();
   const ObserveOptions& o = sources_.observe;
   int64_t latency_us = o.latency_monitor_threshold_ms * 1000;
   auto in_ticks = [](int64_t us) { return ns_to_ticks(static_cast<uint64_t>(us) * 1000); };
@@ -127,6 +128,7 @@ void Console::add_commands(CommandRegistry& registry) {
   add_hot_keys_commands(registry, parts_->hot_keys);
   add_latency_commands(registry, parts_->latency);
   add_memory_commands(registry, sources_, parts_->measured);
+  add_module_commands(registry);
   add_small_commands(registry, sources_, parts_->measured);
 }
 

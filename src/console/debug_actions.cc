@@ -163,6 +163,13 @@ void packed_threshold(Call& c) {
   std::abort();
 }
 
+void reply_buffer(Call& c) {
+  if (c.args.accept("RESIZING")) return c.args.integer(), c.args.done() ? c.reply.ok() : void();
+  bool peak = c.args.accept("PEAK-RESET-TIME") && (c.args.accept("NEVER") || c.args.accept("RESET") ||
+                                                   parse_int64(c.args.bytes()).has_value());
+  peak ? c.reply.ok() : c.reply.error(Args::kSyntaxError);
+}
+
 void accept_flag(Call& c) { c.args.integer(), c.args.done() ? c.reply.ok() : void(); }
 
 // Switches of structures that need none here: accepted, so that what sets them for a test goes on.
@@ -172,7 +179,7 @@ void add_switches(DebugCommands& debug) {
   debug.add("DICT-RESIZING <0|1>", "Accepted; tables here grow one bucket at a time.", 1, 1, accept_flag);
   debug.add("SET-DISABLE-DENY-SCRIPTS <0|1>", "Accepted.", 1, 1, accept_flag);
   debug.add("REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|milliseconds> | RESIZING <0|1>",
-            "Accepted; idle clients hold no reply buffer here.", 2, 2, [](Call& c) { c.reply.ok(); });
+            "Accepted; idle clients hold no reply buffer here.", 2, 2, reply_buffer);
 }
 
 void add_crashes(DebugCommands& debug) {

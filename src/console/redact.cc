@@ -33,6 +33,8 @@ std::vector<Bytes> shown_arguments(const Command& command, std::span<const Bytes
   else if (name == "hello") hide_after(shown, 2, "AUTH", 2);
   else if (name == "config|set") hide_settings(shown, settings);
   else if (name == "acl|setuser") hide(shown, 2);
+  else if (name == "acl|dryrun") hide(shown, 4);
+  else if (name == "command|getkeys" || name == "command|getkeysandflags") hide(shown, 3);
   else if (name == "migrate") hide_after(shown, 6, "AUTH", 1), hide_after(shown, 6, "AUTH2", 2);
   return shown;
 }

@@ -95,22 +95,29 @@ std::vector<std::string> Acl::lines() const {
   return lines;
 }
 
+std::expected<AclUser, std::string> user_of(const AclOptions::UserLine& line, const ChannelDefault& channels) {
+  if (line.name.find_first_of(" \t\n\v\f\r") != Bytes::npos)
+    return std::unexpected("Spaces not allowed in ACL usernames");
+  std::vector<Bytes> words(line.rules.begin(), line.rules.end());
+  std::vector<std::string> rules;
+  if (std::string open = join_selectors(words, rules); !open.empty())
+    return std::unexpected("Unmatched parenthesis in selector definition of the user named '" + line.name + "'");
+  AclUser user(line.name, channels);
+  if (line.name == "default") rules.insert(rules.begin(), "reset");
+  size_t at = 0;
+  if (std::string problem = user.apply(rules, at); !problem.empty())
+    return std::unexpected("Error loading ACL rule '" + shown_rule(rules[at]) + "' for the user named '" + line.name +
+                           "': " + problem);
+  return user;
+}
+
 std::string Acl::load_configured_users() {
   for (const AclOptions::UserLine& line : options_.users) {
-    if (line.name.find_first_of(" \t\n\v\f\r") != Bytes::npos) return "Spaces not allowed in ACL usernames";
-    std::vector<Bytes> words(line.rules.begin(), line.rules.end());
-    std::vector<std::string> rules;
-    if (std::string open = join_selectors(words, rules); !open.empty())
-      return "Unmatched parenthesis in selector definition of the user named '" + line.name + "'";
-    AclUser user(line.name, options_.pubsub_default);
-    if (line.name == "default") rules.insert(rules.begin(), "reset");
-    size_t at = 0;
-    if (std::string problem = user.apply(rules, at); !problem.empty())
-      return "Error loading ACL rule '" + shown_rule(rules[at]) + "' for the user named '" + line.name +
-             "': " + problem;
+    auto user = user_of(line, options_.pubsub_default);
+    if (!user) return user.error();
     User& slot = users_[line.name];
-    if (slot) *slot = std::move(user);
-    else slot = std::make_shared<AclUser>(std::move(user));
+    if (slot) *slot = std::move(*user);
+    else slot = std::make_shared<AclUser>(std::move(*user));
   }
   return "";
 }

@@ -4,10 +4,12 @@
 //        name  flags hash  |- the root selector ------------| |- a selector -------------------|
 #pragma once
 
+#include <expected>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "engine/acl_options.h"
 #include "engine/acl_selector.h"
 
 namespace vitrine {
@@ -68,5 +70,9 @@ class AclUser {
 // Joins words from the one that opens a parenthesis to the one that closes it: "(+get", "~a)" is one rule. The result
 // is empty, or the word with a parenthesis that is never closed.
 std::string join_selectors(std::span<const Bytes> words, std::vector<std::string>& rules);
+
+// The user that a `user` line of the configuration describes, or what is wrong with it, without any password.
+// `channels` must outlive the user.
+std::expected<AclUser, std::string> user_of(const AclOptions::UserLine& line, const ChannelDefault& channels);
 
 }  // namespace vitrine

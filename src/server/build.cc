@@ -151,7 +151,8 @@ void Node::apply_settings() {
     return Refusal();
   };
   for (const char* name : {"slowlog-log-slower-than", "latency-monitor-threshold", "commandlog-request-larger-than",
-                           "commandlog-reply-larger-than"})
+                           "commandlog-reply-larger-than", "slowlog-max-len", "commandlog-large-request-max-len",
+                           "commandlog-large-reply-max-len"})
     settings_.find(name)->apply(thresholds);
   thresholds();
   settings_.find("crash-log-enabled")->apply([this] {

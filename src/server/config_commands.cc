@@ -24,7 +24,7 @@ bool is_local(const Session& session) {
 
 void set(Call& c, Settings& settings) {
   auto words = c.args.rest();
-  if (words.size() % 2) return c.reply.error("ERR wrong number of arguments for 'config|set' command");
+  if (words.size() % 2) return c.reply.error(Args::kSyntaxError);
   std::vector<Settings::Change> changes;
   for (size_t i = 0; i < words.size(); i += 2) changes.push_back({words[i], words[i + 1]});
   std::string refusal = settings.set(changes, is_local(c.session));

@@ -1,5 +1,6 @@
 // Settings of access control, and the `user` lines of a configuration.
 #include "engine/acl_options.h"
+#include "engine/acl_user.h"
 #include "server/settings_table.h"
 
 namespace vitrine {
@@ -15,7 +16,10 @@ Refusal read_user(std::span<const std::string> words, AclOptions& o) {
     if (line.name == words[0])
       return "Error in user declaration '" + words[0] +
              "': Duplicate user found. A user can only be defined once in config files";
-  o.users.push_back({words[0], {words.begin() + 1, words.end()}});
+  AclOptions::UserLine line{words[0], {words.begin() + 1, words.end()}};
+  if (auto user = user_of(line, o.pubsub_default); !user)
+    return "Error in user declaration '" + words[0] + "': " + user.error();
+  o.users.push_back(std::move(line));
   return {};
 }
 

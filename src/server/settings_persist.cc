@@ -21,17 +21,17 @@ Refusal check_version(int version) {
 }
 
 // A name in a folder, not a path.
-Setting& file_name(Settings& settings, Bytes name, std::string* target) {
-  return settings.text(name, target).immutable().validate([name = std::string(name), target]() -> Refusal {
-    if (target->find('/') != std::string::npos) return name + " can't be a path, just a filename";
+Setting& plain_name(Settings& settings, const std::string& name, std::string* target, const std::string& kind) {
+  return settings.text(name, target).immutable().validate([=]() -> Refusal {
+    if (target->find('/') != std::string::npos) return name + " can't be a path, just a " + kind;
     return target->empty() ? name + " can't be empty" : Refusal();
   });
 }
 
 void register_append_settings(Settings& settings, AppendOptions& o) {
   settings.boolean("appendonly", &o.enabled);
-  file_name(settings, "appendfilename", &o.prefix);
-  file_name(settings, "appenddirname", &o.folder);
+  plain_name(settings, "appendfilename", &o.prefix, "filename");
+  plain_name(settings, "appenddirname", &o.folder, "dirname");
   settings.enumeration("appendfsync", &o.sync, kSync);
   settings.boolean("no-appendfsync-on-rewrite", &o.no_sync_on_rewrite);
   settings.integer("auto-aof-rewrite-percentage", &o.auto_rewrite_percentage, 0, INT_MAX);

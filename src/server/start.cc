@@ -106,7 +106,10 @@ std::expected<void, std::string> read_configuration(int argc, char** argv, Setti
   bool dash_last = words.size() > 1 && Bytes(words.back()) == "-";
   if (dash_first) words = words.subspan(1);
   if (dash_last) words = words.first(words.size() - 1);
-  if (dash_first || dash_last) text += '\n' + read_standard_input();
+  if (dash_first || dash_last) {
+    if (!text.empty() && !text.ends_with('\n')) text += '\n';
+    text += read_standard_input();
+  }
   text += config_from_arguments(words);
   auto lines = parse_config_with_includes(text, file);
   if (!lines) return fail(lines.error());
@@ -229,7 +232,11 @@ process::Supervised wanted_supervision(Supervision s) {
 int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
   if (const std::string& file = the_log().options.file; !file.empty()) {
     Fd opened(open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
-    if (!opened) return std::fprintf(stderr, "Can't open the log file: %s\n", std::strerror(errno)), 1;
+    if (!opened) {
+      ConfigError error{"", 0, "", std::string("Can't open the log file: ") + std::strerror(errno)};
+      std::fputs(fatal_config_text(error, kRedisVersion).c_str(), stderr);
+      return 1;
+    }
   }
   auto supervision = process::join_supervisor(wanted_supervision(options.process.supervised));
   bool supervised = supervision.by != process::Supervised::no;

@@ -13,6 +13,7 @@ sys.path.insert(0, str(HERE))
 
 import harness                                                    # noqa: E402
 from harness import Client, Closed, Error, eventually, info       # noqa: E402
+from persist_test import sealed                                   # noqa: E402
 
 FOREVER = 'while true do end'
 WRITES_FOREVER = ("redis.call('set','a','new') redis.call('rpush','l','x') redis.call('set','fresh','1') "
@@ -96,6 +97,37 @@ def test_function_kill(server, c):
     running = heard[1][1]
     assert running[1] == b'spin' and running[3] == [b'FCALL', b'spin', b'0'] and running[5] > 0
     assert reply.startswith(b'ERR Script killed by user with FUNCTION KILL...')
+
+
+@pytest.mark.parametrize('code', [
+    'while true do end',
+    'while true do pcall(function() while true do end end) end',
+    'while true do xpcall(function() while true do end end, function() while true do end end) end',
+    'local f = coroutine.wrap(function() while true do pcall(coroutine.yield) end end) while true do f() end',
+])
+def test_a_load_takes_no_longer_than_half_a_second(server, c, code):
+    began = time.monotonic()
+    reply = c.call('FUNCTION', 'LOAD', '#!lua name=late\n' + code)
+    assert reply == b'ERR Error registering functions: ERR FUNCTION LOAD timeout'
+    assert 0.4 < time.monotonic() - began < 5
+    assert c.call('FUNCTION', 'LIST') == []
+    # The next run has its own time.
+    assert c.call('FUNCTION', 'LOAD', LIBRARY) == b'lib'
+    assert c.call('FCALL', 'count', '0') == 1
+    test_busy_and_kill(server, c)
+
+
+def payload(*codes):
+    """What FUNCTION RESTORE takes, of libraries that no server has accepted."""
+    body = b''.join(b'\xf5' + bytes([0x40 | len(code) >> 8, len(code) & 255]) + code.encode() for code in codes)
+    return sealed(body)
+
+
+def test_a_restore_takes_no_longer_either(server, c):
+    reply = c.call('FUNCTION', 'RESTORE', payload(LIBRARY, '#!lua name=late\nwhile true do end'))
+    assert reply == b'ERR Error registering functions: ERR FUNCTION LOAD timeout'
+    assert c.call('FUNCTION', 'LIST') == []
+    assert c.call('FUNCTION', 'RESTORE', payload(LIBRARY)) == b'OK'
 
 
 def fill(c):

@@ -30,6 +30,11 @@ void fcall(Call& c, Scripting& s, bool read_only) {
 // No key changes, so the command says itself that it is to be replayed.
 void replay(Call& c) { c.effects.replace(c.args.argv()); }
 
+FunctionStore::Source source_of(const Call& c) {
+  bool logged = c.session.origin == Origin::aof || c.session.origin == Origin::replica;
+  return logged ? FunctionStore::Source::log : FunctionStore::Source::client;
+}
+
 void load(Call& c, Scripting& s) {
   auto how = FunctionStore::OnCollision::refuse;
   while (c.args.left() > 1) {
@@ -39,7 +44,7 @@ void load(Call& c, Scripting& s) {
     how = FunctionStore::OnCollision::replace;
   }
   if (!c.args.more()) return c.reply.error("ERR Function code is missing");
-  auto name = s.functions.load(c.args.bytes(), how);
+  auto name = s.functions.load(c.args.bytes(), how, source_of(c));
   if (!name) return c.reply.error(name.error());
   replay(c);
   c.reply.bulk(*name);
@@ -171,7 +176,7 @@ void restore(Call& c, Scripting& s) {
     return c.reply.error("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.");
   auto codes = read_payload(c, payload);
   if (!codes) return;
-  auto loaded = s.functions.load_all(*codes, flush_first, how);
+  auto loaded = s.functions.load_all(*codes, flush_first, how, source_of(c));
   if (!loaded) return c.reply.error(loaded.error());
   replay(c);
   c.reply.ok();

@@ -7,6 +7,9 @@ namespace vitrine {
 
 namespace {
 
+// The load of one library. What was accepted once and now takes longer, on a machine that is busy, is not to be lost.
+constexpr int64_t kLoadLimitMs = 500, kLoadFromLogLimitMs = 60000;
+
 // The name that the first line gives.
 std::expected<std::string, std::string> read_library_name(const Shebang& shebang) {
   if (!equals_ignoring_case(shebang.engine, "lua"))
@@ -32,7 +35,7 @@ FunctionStore::FunctionStore(ScriptEngine& engine)
     : engine_(engine), lua_(std::make_unique<Interpreter>(engine, Interpreter::Kind::functions)) {}
 
 // Compiles and runs the code of a library; nobody knows of it yet.
-std::expected<std::unique_ptr<Library>, std::string> FunctionStore::make(Bytes code) {
+std::expected<std::unique_ptr<Library>, std::string> FunctionStore::make(Bytes code, Source source) {
   auto shebang = read_shebang(code);
   if (!shebang) return std::unexpected("ERR Invalid library metadata");
   if (!shebang->present) return std::unexpected("ERR Missing library metadata");
@@ -43,19 +46,21 @@ std::expected<std::unique_ptr<Library>, std::string> FunctionStore::make(Bytes c
   auto library = std::make_unique<Library>();
   library->name = *name;
   library->code = code;
-  std::string error = engine_.run_library(*lua_, *body, *library);
+  int64_t limit_ms = source == Source::client ? kLoadLimitMs : kLoadFromLogLimitMs;
+  std::string error = engine_.run_library(*lua_, *body, *library, limit_ms);
   lua_->release(*body);
   if (error.empty() && !library->functions.empty()) return library;
   release(*library);
   return std::unexpected(error.empty() ? "ERR No functions registered" : "ERR Error registering functions: " + error);
 }
 
-std::expected<std::string, std::string> FunctionStore::add(Bytes code, OnCollision on_collision) {
+std::expected<std::string, std::string> FunctionStore::add(Bytes code, OnCollision on_collision,
+                                                             Source source) {
   auto shebang = read_shebang(code);
   if (shebang && shebang->present && on_collision == OnCollision::refuse)
     if (auto name = read_library_name(*shebang); name && libraries_.contains(*name))
       return std::unexpected("ERR Library '" + *name + "' already exists");
-  auto made = make(code);
+  auto made = make(code, source);
   if (!made) return std::unexpected(made.error());
   Library& library = **made;
   for (const ScriptFunction& f : library.functions) {
@@ -72,28 +77,30 @@ std::expected<std::string, std::string> FunctionStore::add(Bytes code, OnCollisi
   return name;
 }
 
-std::expected<std::string, std::string> FunctionStore::load(Bytes code, OnCollision on_collision) {
-  auto name = add(code, on_collision);
+std::expected<std::string, std::string> FunctionStore::load(Bytes code, OnCollision on_collision,
+                                                              Source source) {
+  auto name = add(code, on_collision, source);
   if (name && on_change) on_change();
   return name;
 }
 
 std::expected<void, std::string> FunctionStore::load_all(std::span<const std::string> codes, bool flush_first,
-                                                         OnCollision on_collision) {
+                                                         OnCollision on_collision, Source source) {
   // Into a store of its own first: then either all of it comes in, or nothing.
   FunctionStore trial(engine_);
   if (!flush_first)
     for (const auto& [name, library] : libraries_)
-      if (auto kept = trial.add(library->code, OnCollision::refuse); !kept) return std::unexpected(kept.error());
+      if (auto kept = trial.add(library->code, OnCollision::refuse, source); !kept)
+        return std::unexpected(kept.error());
   for (const std::string& code : codes)
-    if (auto added = trial.add(code, on_collision); !added) return std::unexpected(added.error());
+    if (auto added = trial.add(code, on_collision, source); !added) return std::unexpected(added.error());
   if (flush_first) {
     std::swap(lua_, trial.lua_);
     std::swap(libraries_, trial.libraries_);
     std::swap(by_name_, trial.by_name_);
   } else {
     // Those that are here keep what they remember.
-    for (const std::string& code : codes) add(code, on_collision);
+    for (const std::string& code : codes) add(code, on_collision, source);
   }
   if (on_change) on_change();
   return {};

@@ -30,13 +30,17 @@ struct Library {
 class FunctionStore {
  public:
   enum class OnCollision : uint8_t { refuse, replace };
+  // Where the code comes from: a log, a file or a leader brings what has once been accepted. How long its load may take
+  // depends on it.
+  enum class Source : uint8_t { client, log };
 
   explicit FunctionStore(ScriptEngine& engine);
 
   // The library's name, or the reply's error.
-  std::expected<std::string, std::string> load(Bytes code, OnCollision on_collision);
+  std::expected<std::string, std::string> load(Bytes code, OnCollision on_collision, Source source);
   // All of them or none. `flush`: instead of what is there.
-  std::expected<void, std::string> load_all(std::span<const std::string> codes, bool flush, OnCollision on_collision);
+  std::expected<void, std::string> load_all(std::span<const std::string> codes, bool flush, OnCollision on_collision,
+                                            Source source);
   bool remove(Bytes library);
   void flush();
 
@@ -57,8 +61,8 @@ class FunctionStore {
   std::function<void()> on_change;
 
  private:
-  std::expected<std::unique_ptr<Library>, std::string> make(Bytes code);
-  std::expected<std::string, std::string> add(Bytes code, OnCollision on_collision);
+  std::expected<std::unique_ptr<Library>, std::string> make(Bytes code, Source source);
+  std::expected<std::string, std::string> add(Bytes code, OnCollision on_collision, Source source);
   void forget(const Library& library);
   void release(const Library& library);
 

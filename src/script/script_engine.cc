@@ -98,7 +98,7 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
   job.lua.heap().limit(static_cast<size_t>(options_.memory_limit_bytes));
   lua_State* L = job.lua.state();
   lua_pushvalue(L, 2);
-  begin_watch(L);
+  begin_watch(L, options_.busy_threshold_ms);
   int status = lua_pcall(L, 0, 0, 1);
   end_watch(L);
   job.lua.heap().unlimit();
@@ -178,14 +178,17 @@ void ScriptEngine::write_failure(Call& c, const ScriptJob& job, lua_State* L, in
   write_error(c.reply, error_text_, error_counted_);
 }
 
-std::string ScriptEngine::run_library(Interpreter& lua, int function, Library& library) {
+std::string ScriptEngine::run_library(Interpreter& lua, int function, Library& library, int64_t limit_ms) {
   lua_State* L = lua.state();
   library_ = &library;
   lua.start_run(dispatcher_.keyspace().random().next());
   lua.heap().limit(static_cast<size_t>(options_.memory_limit_bytes));
   lua.set_loading(true);
   lua_rawgeti(L, LUA_REGISTRYINDEX, function);
+  begin_watch(L, limit_ms);
   int status = lua_pcall(L, 0, 0, 1);
+  end_watch(L);
+  load_late_ = false;
   lua.set_loading(false);
   lua.heap().unlimit();
   library_ = nullptr;

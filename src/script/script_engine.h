@@ -57,10 +57,11 @@ class ScriptEngine {
 
   // The reply of `c` is the script's, or its error.
   void run(Call& c, const ScriptJob& job);
-  // Runs the code of a library once, which registers its functions. An error's text, or nothing.
-  std::string run_library(Interpreter& lua, int function, Library& library);
+  // Runs the code of a library once, which registers its functions, for no longer than this. An error's text, or
+  // nothing.
+  std::string run_library(Interpreter& lua, int function, Library& library, int64_t limit_ms);
   bool running() const { return run_ != nullptr; }
-  bool must_end() const { return run_ && (run_->killed || run_->ended); }
+  bool must_end() const { return load_late_ || (run_ && (run_->killed || run_->ended)); }
 
   // SCRIPT KILL, FUNCTION KILL: `kind` says which of them.
   void kill(Call& c, Interpreter::Kind kind);
@@ -69,9 +70,6 @@ class ScriptEngine {
   // Called about once a millisecond by a script that has run for longer than the threshold, from within the script:
   // serves those who ask meanwhile. False: the script must end.
   std::function<bool()> on_busy;
-  // Looks after time: library functions that may take long call it now and then. May raise.
-  void poll(lua_State* L);
-
   // What the functions of the sandbox ask for. Each leaves one value on the stack.
   int call_command(lua_State* L, Interpreter& lua, bool raise);
   int check_permission(lua_State* L);
@@ -103,10 +101,14 @@ class ScriptEngine {
   int finish_call(lua_State* L, bool raise);
   void write_failure(Call& c, const ScriptJob& job, lua_State* L, int status);
   void take_back(Run& run);
-  void begin_watch(lua_State* L);
+  // From `late_ms` on the hook is called; 0: never.
+  void begin_watch(lua_State* L, int64_t late_ms);
   void end_watch(lua_State* L);
   static void on_alarm(void* self);
   static void hook(lua_State* L, lua_Debug*);
+  // What a late run, a late load does now and then. May raise.
+  void poll(lua_State* L);
+  void end_load(lua_State* L);
   Bytes busy_text() const;
   void push_kill_error(lua_State* L) const;
   static int run_protected(lua_State* L);
@@ -125,13 +127,15 @@ class ScriptEngine {
   std::string refusal_text_;
   bool error_counted_ = false;
 
-  // What the alarm's signal handler reads: the state that runs, and since when.
+  // What the alarm's signal handler reads: the state that runs, since when, and from how long on it is late.
   Alarm alarm_;
   std::atomic<lua_State*> watched_ = nullptr;
   std::atomic<uint64_t> started_ticks_ = 0;
-  std::atomic<bool> alarm_set_ = false;
+  std::atomic<int64_t> late_ms_ = 0;
+  std::atomic<int64_t> alarm_ms_ = 0;   // how far ahead the alarm was set that is still to come; 0: none is
   uint64_t polled_ticks_ = 0;
   bool polling_ = false;
+  bool load_late_ = false;              // the library under way has had its time
   friend struct Sandbox;
   friend class Interpreter;
 };

@@ -1,4 +1,4 @@
-// Scripts that run for long: the alarm, the hook, BUSY, and the end by SCRIPT KILL.
+// Scripts that run for long: the alarm, the hook, BUSY, and the end by SCRIPT KILL. Libraries whose load takes long.
 //
 // An ordinary run costs nothing here: the alarm is set once and found to be too early again and again. Only when it
 // goes off during a run that has passed the threshold a hook is set, which Lua calls every few thousand instructions.
@@ -20,14 +20,18 @@ thread_local ScriptEngine* engine_in_thread = nullptr;
 
 }  // namespace
 
-void ScriptEngine::begin_watch(lua_State* L) {
+void ScriptEngine::begin_watch(lua_State* L, int64_t late_ms) {
   engine_in_thread = this;
+  late_ms = std::min(late_ms, kLongestAlarmMs);
+  late_ms_.store(late_ms, std::memory_order_relaxed);
   started_ticks_.store(ticks(), std::memory_order_relaxed);
   polled_ticks_ = 0;
   watched_.store(L, std::memory_order_release);
-  if (options_.busy_threshold_ms <= 0 || alarm_set_.load(std::memory_order_relaxed)) return;
-  alarm_set_.store(true, std::memory_order_relaxed);
-  alarm_.set(std::min(options_.busy_threshold_ms, kLongestAlarmMs));
+  // An alarm set for an earlier run comes early enough, unless that one had more time.
+  int64_t to_come = alarm_ms_.load(std::memory_order_relaxed);
+  if (late_ms <= 0 || (to_come > 0 && to_come <= late_ms)) return;
+  alarm_ms_.store(late_ms, std::memory_order_relaxed);
+  alarm_.set(late_ms);
 }
 
 void ScriptEngine::end_watch(lua_State* L) {
@@ -40,25 +44,27 @@ void ScriptEngine::end_watch(lua_State* L) {
 // In a signal handler: sets the hook, which is safe there, or comes again.
 void ScriptEngine::on_alarm(void* self) {
   auto& engine = *static_cast<ScriptEngine*>(self);
-  engine.alarm_set_.store(false, std::memory_order_relaxed);
+  engine.alarm_ms_.store(0, std::memory_order_relaxed);
   lua_State* L = engine.watched_.load(std::memory_order_acquire);
   if (!L) return;
-  int64_t threshold = engine.options_.busy_threshold_ms;
+  int64_t late_ms = engine.late_ms_.load(std::memory_order_relaxed);
   int64_t ran_ms = static_cast<int64_t>(
       ticks_to_ns(ticks() - engine.started_ticks_.load(std::memory_order_relaxed)) / 1000000);
-  if (threshold <= 0) return;
-  if (ran_ms >= threshold) {
+  if (late_ms <= 0) return;
+  if (ran_ms >= late_ms) {
     lua_sethook(L, hook, LUA_MASKCOUNT, 1);
   } else {
-    engine.alarm_set_.store(true, std::memory_order_relaxed);
-    engine.alarm_.set(std::min(threshold - ran_ms, kLongestAlarmMs));
+    engine.alarm_ms_.store(late_ms - ran_ms, std::memory_order_relaxed);
+    engine.alarm_.set(late_ms - ran_ms);
   }
 }
 
 void ScriptEngine::hook(lua_State* L, lua_Debug*) {
   ScriptEngine* engine = engine_in_thread;
-  if (!engine || !engine->run_) return;
-  if (!engine->run_->killed && !engine->run_->ended) lua_sethook(L, hook, LUA_MASKCOUNT, kHookInstructions);
+  if (!engine) return;
+  if (engine->library_) return engine->end_load(L);
+  if (!engine->run_) return;
+  if (!engine->must_end()) lua_sethook(L, hook, LUA_MASKCOUNT, kHookInstructions);
   engine->poll(L);
 }
 
@@ -70,9 +76,9 @@ Bytes ScriptEngine::busy_text() const {
 
 void ScriptEngine::poll(lua_State* L) {
   if (!run_ || polling_) return;
-  if (lua_gethook(L) == nullptr && !run_->killed && !run_->ended) return;   // not late yet
+  if (lua_gethook(L) == nullptr && !must_end()) return;   // not late yet
   uint64_t now = ticks();
-  if (!run_->killed && !run_->ended && ticks_to_ns(now - polled_ticks_) >= kPollNs) {
+  if (!must_end() && ticks_to_ns(now - polled_ticks_) >= kPollNs) {
     if (polled_ticks_ == 0)
       log(LogLevel::warning,
           "Slow script detected: still in execution after %lld milliseconds. It can be ended with %s.",
@@ -84,10 +90,18 @@ void ScriptEngine::poll(lua_State* L) {
     polling_ = false;
     polled_ticks_ = ticks();
   }
-  if (!run_->killed && !run_->ended) return;
+  if (!must_end()) return;
   // From here on every instruction ends it, whatever catches the error.
   lua_sethook(L, hook, LUA_MASKCOUNT, 1);
   push_kill_error(L);
+  lua_error(L);
+}
+
+// A library must not hold up the server when it is loaded: nobody could end it.
+void ScriptEngine::end_load(lua_State* L) {
+  load_late_ = true;
+  lua_sethook(L, hook, LUA_MASKCOUNT, 1);   // every instruction, as in poll()
+  push_error(L, "ERR FUNCTION LOAD timeout", false);
   lua_error(L);
 }
 

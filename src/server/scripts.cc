@@ -6,7 +6,8 @@ namespace vitrine {
 void Node::wire_scripts() {
   scripting_.engine.on_busy = [this] { return serve_while_busy(); };
   snapshots_.on_functions = [this](std::span<const std::string> codes) {
-    auto loaded = scripting_.functions.load_all(codes, true, FunctionStore::OnCollision::refuse);
+    auto loaded = scripting_.functions.load_all(codes, true, FunctionStore::OnCollision::refuse,
+                                                FunctionStore::Source::log);
     return loaded ? std::string() : loaded.error();
   };
   scripting_.functions.on_change = [this] { snapshots_.functions = scripting_.functions.codes(); };

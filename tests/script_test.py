@@ -130,6 +130,21 @@ def test_a_restore_takes_no_longer_either(server, c):
     assert c.call('FUNCTION', 'RESTORE', payload(LIBRARY)) == b'OK'
 
 
+def test_nested_loads_are_short_and_end(server, c):
+    script = 'local f f = function(n) return load(function() return f(n + 1) end) end return f(1)'
+    began = time.monotonic()
+    assert c.call('EVAL', script, '0') is None
+    assert time.monotonic() - began < 2
+    depth = ('local function f(n) if n == 0 then return nil end local g, e = load(function() return f(n - 1) end) '
+             'return e end return f(%d)')
+    for _ in range(3):
+        assert b'C stack overflow' not in (c.call('EVAL', depth % 150, '0') or b'')
+    assert c.call('EVAL', 'local n = 0 local g = load(function() n = n + 1 return n < 5 and "return 1 " and nil end) '
+                          'return type(g)', '0') == b'function'
+    for i in range(3):
+        assert c.call('EVAL', 'for i = 1, 1000 do load(function() error("x") end) end return 1', '0') == 1
+
+
 def fill(c):
     for words in (['SET', 'a', 'old', 'PX', '100000'], ['RPUSH', 'l', 'one'], ['HSET', 'gone', 'f', 'v'],
                   ['SET', 'm', 'here']):

@@ -110,13 +110,23 @@ int loadstring(lua_State* L) {
   return loaded(L, lua_loadx(L, piece_of_text, &text, name, "t"));
 }
 
+// So many loads may wait for their reader functions: each stands on the stack of the process, and an error in the
+// innermost is carried down through all of them, which takes long with thousands. The parser of Lua lets as many levels
+// nest.
+constexpr int kMostNestedLoads = 200;
+
 int load(lua_State* L) {
   if (lua_type(L, 1) == LUA_TSTRING) return loadstring(L);
   luaL_checktype(L, 1, LUA_TFUNCTION);
   const char* name = luaL_optstring(L, 2, "=(load)");
-  Interpreter::of(L).guard_stack(L);
+  Interpreter& lua = Interpreter::of(L);
+  lua.guard_stack(L);
+  if (lua.nested_loads >= kMostNestedLoads) return luaL_error(L, "C stack overflow");
   lua_settop(L, 3);
-  return loaded(L, lua_loadx(L, piece_of_function, nullptr, name, "t"));
+  lua.nested_loads++;
+  int status = lua_loadx(L, piece_of_function, nullptr, name, "t");   // whatever is raised within ends here
+  lua.nested_loads--;
+  return loaded(L, status);
 }
 
 // The collector belongs to all scripts: one may ask it and may have it run, not steer it.

@@ -438,6 +438,7 @@ void Interpreter::set_loading(bool loading) {
 
 void Interpreter::start_run(uint64_t seed) {
   json = {};
+  nested_loads = 0;
   random.seed_wide(seed);
 }
 

@@ -63,6 +63,7 @@ class Interpreter {
 
   JsonOptions json;
   LuaRandom random;
+  int nested_loads = 0;   // of load() with a function
 
  private:
   friend struct Sandbox;

@@ -216,6 +216,30 @@ def test_memory_limit(server, c):
     assert c.call('EVAL', 'return {pcall(string.rep, "x", 2^27)}', '0')[0] is None
 
 
+@pytest.mark.parametrize('script', [
+    'local t = {} for i = 1, 1e8 do t[i] = i .. "x" end',
+    'local s = "x" while true do s = s .. s end',
+    'local ok = pcall(function() local t = {} for i = 1, 1e8 do t[i] = {i} end end) return 1',
+    'return #string.rep("x", 2^21)',
+    'local t = {} for i = 1, 1e5 do t[i] = i .. "x" end return 1',
+])
+def test_memory_limit_holds_over_many_runs(server, c, script):
+    c.call('CONFIG', 'SET', 'script-memory-limit', '10mb')
+    for _ in range(20):
+        c.call('EVAL', script, '0')
+        assert int(info(c, 'used_memory_vm_eval')) < 8 << 20
+    # What is left is little enough that the next one has its limit whole.
+    assert c.call('EVAL', 'return #string.rep("y", 2^21)', '0') == 2 ** 21
+
+
+def test_what_a_library_keeps_is_not_collected(server, c):
+    c.call('CONFIG', 'SET', 'script-memory-limit', '10mb')
+    c.call('FUNCTION', 'LOAD', '#!lua name=keeper\nlocal kept = {}\nredis.register_function("keep", function() '
+                               'for i = 1, 20000 do kept[#kept + 1] = {i} end return #kept end)')
+    for i in range(1, 21):
+        assert c.call('FCALL', 'keep', '0') == 20000 * i
+
+
 def test_out_of_memory(server, c):
     c.call('CONFIG', 'SET', 'maxmemory', '1')
     try:

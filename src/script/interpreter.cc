@@ -345,6 +345,9 @@ struct Sandbox {
   }
 };
 
+// Garbage worth a collection at the end of a run, beside as much as lives.
+constexpr size_t kLeftBytes = size_t{4} << 20;
+
 Interpreter::Interpreter(ScriptEngine& engine, Kind kind)
     : engine_(engine), kind_(kind), state_(lua_newstate(LuaHeap::resize, &heap_)) {
   CHECK(state_);
@@ -355,6 +358,7 @@ Interpreter::Interpreter(ScriptEngine& engine, Kind kind)
   lua_pushcclosure(state_, ScriptEngine::note_error, 1);
   lua_pushlightuserdata(state_, this);
   lua_pushcclosure(state_, ScriptEngine::run_protected, 1);
+  collect_from_ = 2 * heap_.used_bytes() + kLeftBytes;
 }
 
 Interpreter::~Interpreter() { lua_close(state_); }
@@ -436,10 +440,23 @@ void Interpreter::set_loading(bool loading) {
   lua_pop(state_, 2);
 }
 
-void Interpreter::start_run(uint64_t seed) {
+void Interpreter::start_run(uint64_t seed, size_t more_bytes) {
   json = {};
   nested_loads = 0;
   random.seed_wide(seed);
+  heap_.limit(more_bytes);
+}
+
+// Runs that stay small never come to a collection here: Lua's own keeps the heap below twice what lives in it.
+void Interpreter::end_run(bool out_of_memory) {
+  if (!out_of_memory && heap_.used_bytes() < collect_from_) return;
+  // Each collection halves what Lua keeps to build strings in: as long as that, or something else, is large.
+  for (size_t before = SIZE_MAX; heap_.used_bytes() < before - before / 8;) {
+    before = heap_.used_bytes();
+    lua_gc(state_, LUA_GCCOLLECT, 0);
+    if (before < kLeftBytes) break;
+  }
+  collect_from_ = 2 * heap_.used_bytes() + kLeftBytes;
 }
 
 }  // namespace vitrine

@@ -51,8 +51,11 @@ class Interpreter {
   void set_keys_and_arguments();
   // While a library is loaded `redis` has register_function and little else.
   void set_loading(bool loading);
-  // Forgets what scripts may set for themselves: the options of cjson, the seed of math.random.
-  void start_run(uint64_t seed);
+  // Forgets what scripts may set for themselves: the options of cjson, the seed of math.random. From here on the heap
+  // may grow by so much; 0: no limit.
+  void start_run(uint64_t seed, size_t more_bytes);
+  // What the run has dropped is collected if it is much, so that it counts for none of the next. REQUIRES: no limit.
+  void end_run(bool out_of_memory);
 
   // For the functions of the sandbox. Null when the table at `index` is not protected; else a number for push_content.
   bool is_protected(lua_State* L, int index) const { return protected_number(L, index) >= 0; }
@@ -86,6 +89,7 @@ class Interpreter {
   lua_State* state_;
   std::array<Protected, kMostProtected> protected_;
   int protected_count_ = 0;
+  size_t collect_from_ = 0;   // a heap of this size is more than what lives in it
   // In the registry.
   int globals_ = 0, writes_globals_ = 0, redis_doorway_ = 0, running_api_ = 0, loading_api_ = 0;
 };

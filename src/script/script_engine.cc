@@ -94,8 +94,7 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
   session_.restricted = c.session.restricted;
   session_.reply.set_protocol(2);
   replicated_ = true;
-  job.lua.start_run(c.keyspace.random().next());
-  job.lua.heap().limit(static_cast<size_t>(options_.memory_limit_bytes));
+  job.lua.start_run(c.keyspace.random().next(), static_cast<size_t>(options_.memory_limit_bytes));
   lua_State* L = job.lua.state();
   lua_pushvalue(L, 2);
   begin_watch(L, options_.busy_threshold_ms);
@@ -109,6 +108,7 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
     write_failure(c, job, L, status);
     lua_settop(L, 2);
   }
+  job.lua.end_run(status == LUA_ERRMEM);
   if (session_.out.capacity() > kKeptReplyBytes) session_.out.clear();
   c.effects.nothing();   // its commands have said what is to be replayed
 }
@@ -181,24 +181,23 @@ void ScriptEngine::write_failure(Call& c, const ScriptJob& job, lua_State* L, in
 std::string ScriptEngine::run_library(Interpreter& lua, int function, Library& library, int64_t limit_ms) {
   lua_State* L = lua.state();
   library_ = &library;
-  lua.start_run(dispatcher_.keyspace().random().next());
-  lua.heap().limit(static_cast<size_t>(options_.memory_limit_bytes));
+  lua.start_run(dispatcher_.keyspace().random().next(), static_cast<size_t>(options_.memory_limit_bytes));
   lua.set_loading(true);
   lua_rawgeti(L, LUA_REGISTRYINDEX, function);
   begin_watch(L, limit_ms);
   int status = lua_pcall(L, 0, 0, 1);
   end_watch(L);
   load_late_ = false;
-  lua.set_loading(false);
   lua.heap().unlimit();
+  lua.set_loading(false);
   library_ = nullptr;
-  if (status == 0) return {};
-  if (status != LUA_ERRRUN) {
+  if (status != 0 && status != LUA_ERRRUN) {
     const char* text = lua_tostring(L, -1);
     error_text_ = std::string("ERR ") + (text ? text : "unknown error");
   }
   lua_settop(L, 2);
-  return error_text_;
+  lua.end_run(status == LUA_ERRMEM);
+  return status == 0 ? std::string() : error_text_;
 }
 
 // ---- redis.call ----

@@ -298,6 +298,18 @@ def test_dump_and_restore(server, c):
         assert isinstance(c.call('FUNCTION', 'RESTORE', bad), Error)
 
 
+@pytest.mark.parametrize('command', ["'set','k','v'", "'publish','ch','m'", "'spublish','ch','m'", "'pfcount','k'"])
+def test_read_only_scripts_send_nothing(server, c, command):
+    refusal = b'ERR Write commands are not allowed from read-only scripts.'
+    c.call('FUNCTION', 'LOAD', "#!lua name=ro\nredis.register_function{function_name='ro', callback=function() "
+                               "return redis.pcall(%s) end, flags={'no-writes'}}" % command)
+    for words in (['EVAL_RO', 'return redis.pcall(%s)' % command, '0'],
+                  ['EVAL', '#!lua flags=no-writes\nreturn redis.pcall(%s)' % command, '0'],
+                  ['FCALL', 'ro', '0'], ['FCALL_RO', 'ro', '0']):
+        assert c.call(*words) == refusal, words
+    assert not isinstance(c.call('EVAL', 'return redis.call(%s)' % command, '0'), Error)
+
+
 def test_cache(server, c):
     for i in range(600):
         c.call('EVAL', 'return %d' % i, '0')

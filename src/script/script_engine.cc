@@ -239,11 +239,12 @@ Bytes ScriptEngine::refusal_of(const Prepared& p) {
       return refusal_text_ = Acl::refusal_to_script(verdict);
     }
   }
-  if (flags & command_flag::kWrite) {
-    if (run_->job.read_only || (run_->job.flags & script_flag::kNoWrites))
-      return "ERR Write commands are not allowed from read-only scripts.";
-    if (!dispatcher_.data_gate.write_refusal.empty()) return dispatcher_.data_gate.write_refusal;
-  }
+  // What is sent to followers counts as written here, as PUBLISH and PFCOUNT are.
+  bool read_only = run_->job.read_only || (run_->job.flags & script_flag::kNoWrites);
+  if (read_only && (flags & (command_flag::kWrite | command_flag::kMayReplicate)))
+    return "ERR Write commands are not allowed from read-only scripts.";
+  if ((flags & command_flag::kWrite) && !dispatcher_.data_gate.write_refusal.empty())
+    return dispatcher_.data_gate.write_refusal;
   if (run_->out_of_memory && (flags & command_flag::kDenyoom) && !run_->wrote &&
       !(run_->job.flags & script_flag::kAllowOom))
     return "OOM command not allowed when used memory > 'maxmemory'.";

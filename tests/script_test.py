@@ -310,6 +310,34 @@ def test_read_only_scripts_send_nothing(server, c, command):
     assert not isinstance(c.call('EVAL', 'return redis.call(%s)' % command, '0'), Error)
 
 
+def test_command_from_a_script(server, c):
+    commands = c.call('COMMAND', 'COUNT')
+    assert c.call('EVAL', 'return #redis.call("command")', '0') == commands
+    assert c.call('EVAL', 'return redis.call("command", "count")', '0') == commands
+    assert c.call('EVAL', 'return redis.pcall("command", "x")', '0') == b'ERR Unknown Redis command called from script'
+    for container in ('config', 'object'):
+        assert c.call('EVAL', 'return redis.pcall("%s")' % container, '0') == \
+            b'ERR Wrong number of args calling Redis command from script'
+
+
+def test_acl_check_takes_any_number_of_arguments(server, c):
+    def check(client, *words):
+        return client.call('EVAL', 'return redis.acl_check_cmd(unpack(ARGV))', '0', *words)
+
+    for words in (['set'], ['set', 'x'], ['config'], ['config', 'get'], ['command'], ['eval'], ['get', 'a', 'b', 'c']):
+        assert check(c, *words) == 1, words
+    for words in (['nosuch'], ['config', 'nosuch']):
+        assert check(c, *words).startswith(b'ERR Invalid command passed to redis.acl_check_cmd()'), words
+    c.call('ACL', 'SETUSER', 'narrow', 'on', 'nopass', '+@all', '-lpop', '~a*', 'resetchannels', '&a*')
+    narrow = Client(server.port)
+    narrow.call('AUTH', 'narrow', 'x')
+    for words, expected in ((['set'], None), (['set', 'b'], None), (['set', 'a'], 1), (['eval'], 1), (['lpop'], None),
+                            (['mset', 'a', '1', 'b'], None), (['publish'], None), (['publish', 'a'], 1),
+                            (['select'], 1), (['swapdb'], 1), (['move'], None), (['move', 'a'], 1)):
+        assert check(narrow, *words) == expected, words
+    c.call('ACL', 'DELUSER', 'narrow')
+
+
 def test_cache(server, c):
     for i in range(600):
         c.call('EVAL', 'return %d' % i, '0')

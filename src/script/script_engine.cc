@@ -31,6 +31,9 @@ size_t write_number(char* out, double d) {
   return static_cast<size_t>(std::snprintf(out, kNumberChars, "%.17g", d));
 }
 
+// Whether there is such a command, such a subcommand.
+bool is_known(const Prepared& p) { return p.command && (p.command->subcommands.empty() || p.argv.size() < 2); }
+
 bool fits_arity(const Command& command, size_t arguments) {
   int given = static_cast<int>(arguments);
   return command.arity > 0 ? given == command.arity : given >= -command.arity;
@@ -224,10 +227,7 @@ void ScriptEngine::gather_arguments(lua_State* L, int count) {
 // Why the script may not call this; empty: it may.
 Bytes ScriptEngine::refusal_of(const Prepared& p) {
   const Command* command = p.command;
-  if (!command) return "ERR Unknown Redis command called from script";
-  if (!command->subcommands.empty())
-    return p.argv.size() < 2 ? "ERR Wrong number of args calling Redis command from script"
-                             : "ERR Unknown Redis command called from script";
+  if (!is_known(p)) return "ERR Unknown Redis command called from script";
   if (!fits_arity(*command, p.argv.size())) return "ERR Wrong number of args calling Redis command from script";
   uint64_t flags = command->flags;
   if (flags & command_flag::kNoscript) return "ERR This Redis command is not allowed from script";
@@ -317,10 +317,13 @@ int ScriptEngine::check_permission(lua_State* L) {
     return lua_error(L);
   }
   Prepared p = dispatcher_.prepare(argv_);
-  if (!p.command || !p.command->subcommands.empty() || !fits_arity(*p.command, argv_.size())) {
+  if (!is_known(p)) {
     push_error(L, "ERR Invalid command passed to redis.acl_check_cmd()", false);
     return lua_error(L);
   }
+  // How many arguments there are is not asked: those that are missing are empty.
+  argv_.resize(std::max(argv_.size(), static_cast<size_t>(std::abs(p.command->arity))), Bytes(""));
+  p.argv = argv_;
   lua_pushboolean(L, is_permitted(p));
   return 1;
 }

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import sys
 import threading
 import time
@@ -308,6 +309,40 @@ def test_read_only_scripts_send_nothing(server, c, command):
                   ['FCALL', 'ro', '0'], ['FCALL_RO', 'ro', '0']):
         assert c.call(*words) == refusal, words
     assert not isinstance(c.call('EVAL', 'return redis.call(%s)' % command, '0'), Error)
+
+
+def counted(c, *words):
+    """calls, rejected and failed, by command, of one call."""
+    c.call('CONFIG', 'RESETSTAT')
+    c.call(*words)
+    text = c.call('INFO', 'commandstats').decode()
+    found = re.findall(r'cmdstat_(\S+?):calls=(\d+),.*rejected_calls=(\d+),failed_calls=(\d+)', text)
+    return {name: tuple(map(int, numbers)) for name, *numbers in found if name not in ('info', 'config|resetstat')}
+
+
+def test_statistics_of_what_fails(server, c):
+    c.call('HSET', 'h', 'f', 'v')
+    failed, fine, refused = (1, 0, 1), (1, 0, 0), (0, 1, 0)
+    for script, expected in (('return redis.call("incr", "h")', {'eval': failed, 'incr': failed}),
+                             ('return redis.pcall("incr", "h")', {'eval': failed, 'incr': failed}),
+                             ('redis.pcall("incr", "h") return 1', {'eval': fine, 'incr': failed}),
+                             ('return {err = "MY error"}', {'eval': failed}),
+                             ('return {redis.pcall("incr", "h"), {err = "MY error"}}',
+                              {'eval': (1, 0, 2), 'incr': failed}),
+                             ('error("x")', {'eval': failed}),
+                             ('return redis.call("incr")', {'eval': failed, 'incr': refused}),
+                             ('redis.pcall("incr") return 1', {'eval': fine, 'incr': refused}),
+                             ('return redis.pcall("subscribe", "a")', {'eval': failed, 'subscribe': refused}),
+                             ('return redis.call("nosuch")', {'eval': failed}),
+                             ('return redis.call("object")', {'eval': failed, 'object': refused}),
+                             ('return redis.call("object", "nosuch")', {'eval': failed})):
+        assert counted(c, 'EVAL', script, '0') == expected, script
+    assert counted(c, 'EVAL_RO', 'return redis.call("set", "a", "b")', '0') == {'eval_ro': failed, 'set': refused}
+    c.call('ACL', 'SETUSER', 'default', '-get')
+    try:
+        assert counted(c, 'EVAL', 'return redis.call("get", "a")', '0') == {'eval': failed, 'get': refused}
+    finally:
+        c.call('ACL', 'SETUSER', 'default', '+get')
 
 
 def test_command_from_a_script(server, c):

@@ -152,6 +152,8 @@ class ReplyWriter {
   ReplyWriter(lua_State* L, const Interpreter& lua, ReplyBuilder& out, bool resp3)
       : L_(L), lua_(lua), out_(out), resp3_(resp3) {}
 
+  uint64_t errors_passed_on() const { return errors_passed_on_; }
+
   // Pops the value on top.
   void value() {
     switch (lua_type(L_, -1)) {
@@ -221,7 +223,9 @@ class ReplyWriter {
 
   void error() {
     lua_getfield(L_, -2, kCounted);
-    write_error(out_, bytes_at(L_, -2), lua_toboolean(L_, -1));
+    bool counted = lua_toboolean(L_, -1);
+    write_error(out_, bytes_at(L_, -2), counted);
+    errors_passed_on_ += counted;
     lua_pop(L_, 2);
   }
 
@@ -307,6 +311,7 @@ class ReplyWriter {
   ReplyBuilder& out_;
   const bool resp3_;
   int names_ = 0;
+  uint64_t errors_passed_on_ = 0;
 };
 
 }  // namespace
@@ -317,8 +322,10 @@ Bytes push_reply(lua_State* L, const Interpreter& lua, Bytes reply) {
   return reader.rest();
 }
 
-void write_reply(lua_State* L, const Interpreter& lua, ReplyBuilder& out, bool resp3) {
-  ReplyWriter(L, lua, out, resp3).value();
+uint64_t write_reply(lua_State* L, const Interpreter& lua, ReplyBuilder& out, bool resp3) {
+  ReplyWriter writer(L, lua, out, resp3);
+  writer.value();
+  return writer.errors_passed_on();
 }
 
 void push_error(lua_State* L, Bytes text, bool counted) {

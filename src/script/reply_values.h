@@ -16,8 +16,9 @@ class Interpreter;
 // Pushes the value that stands at the front of `reply`, of one whole reply; returns what is behind it.
 Bytes push_reply(lua_State* L, const Interpreter& lua, Bytes reply);
 
-// Writes the value on top of the stack, and pops it. `resp3`: the script has chosen RESP3 for itself.
-void write_reply(lua_State* L, const Interpreter& lua, ReplyBuilder& out, bool resp3);
+// Writes the value on top of the stack, and pops it. `resp3`: the script has chosen RESP3 for itself. Returns how many
+// errors it holds that commands have replied, which were counted then.
+uint64_t write_reply(lua_State* L, const Interpreter& lua, ReplyBuilder& out, bool resp3);
 
 // An error table as redis.call raises and redis.pcall returns them; pushes it. `counted`: the statistics have it.
 void push_error(lua_State* L, Bytes text, bool counted);

@@ -98,6 +98,7 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
   session_.reply.set_protocol(2);
   replicated_ = true;
   job.lua.start_run(c.keyspace.random().next(), static_cast<size_t>(options_.memory_limit_bytes));
+  uint64_t errors_before = c.reply.errors();
   lua_State* L = job.lua.state();
   lua_pushvalue(L, 2);
   begin_watch(L, options_.busy_threshold_ms);
@@ -109,8 +110,10 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
   if (status != 0) {
     if (run.replying) c.reply.output().truncate(run.reply_start);
     write_failure(c, job, L, status);
+    run.errors_passed_on = error_counted_;
     lua_settop(L, 2);
   }
+  note_failure(run, errors_before);
   job.lua.end_run(status == LUA_ERRMEM);
   if (session_.out.capacity() > kKeptReplyBytes) session_.out.clear();
   c.effects.nothing();   // its commands have said what is to be replayed
@@ -121,6 +124,13 @@ void ScriptEngine::take_back(Run& run) {
   if (!run.ended && !run.killed) return;
   if (run.killed && run.wrote && run.undo) run.undo->roll_back();
   if (run.ended || run.wrote) dispatcher_.effects().drop_from(run.effects_before);
+}
+
+// An error of a command that the run passes on was counted where it came from, which the reply does not do again; yet
+// the run has failed as well. For errors of its own the dispatcher adds one.
+void ScriptEngine::note_failure(const Run& run, uint64_t errors_before) {
+  uint64_t own = run.call.reply.errors() - errors_before, errors = own + run.errors_passed_on;
+  if (errors > 0) run.call.command->stats.failed += errors - (own > 0);
 }
 
 // Called with nothing, does everything that may raise.
@@ -136,7 +146,7 @@ int ScriptEngine::run_protected(lua_State* L) {
   lua_call(L, script ? 0 : 2, 1);
   run.reply_start = run.call.reply.output().mark();
   run.replying = true;
-  write_reply(L, lua, run.call.reply, lua.engine().session_.reply.protocol() == 3);
+  run.errors_passed_on = write_reply(L, lua, run.call.reply, lua.engine().session_.reply.protocol() == 3);
   return 0;
 }
 
@@ -266,6 +276,7 @@ int ScriptEngine::call_command(lua_State* L, Interpreter& lua, bool raise) {
   Prepared p = dispatcher_.prepare(argv_);
   Bytes refusal = refusal_of(p);
   if (!refusal.empty()) {
+    if (is_known(p)) p.command->stats.rejected++;
     push_error(L, refusal, false);
     return finish_call(L, raise);
   }

@@ -89,6 +89,7 @@ class ScriptEngine {
     bool replying = false;
     bool killed = false, ended = false;     // by a command; by the end of the server
     size_t effects_before = 0;
+    uint64_t errors_passed_on = 0;          // in the reply, of commands it called
     std::unique_ptr<UndoLog> undo = nullptr;   // with script-kill-rollback
     OutputBuffer::Mark reply_start{};
   };
@@ -101,6 +102,7 @@ class ScriptEngine {
   int finish_call(lua_State* L, bool raise);
   void write_failure(Call& c, const ScriptJob& job, lua_State* L, int status);
   void take_back(Run& run);
+  void note_failure(const Run& run, uint64_t errors_before);
   // From `late_ms` on the hook is called; 0: never.
   void begin_watch(lua_State* L, int64_t late_ms);
   void end_watch(lua_State* L);

@@ -373,6 +373,12 @@ def test_acl_check_takes_any_number_of_arguments(server, c):
     c.call('ACL', 'DELUSER', 'narrow')
 
 
+def test_no_flag_is_empty(server, c):
+    for flags in ('no-writes,', ',no-writes', 'no-writes,,allow-oom', ','):
+        assert c.call('EVAL', '#!lua flags=%s\nreturn 1' % flags, '0') == b'ERR Unexpected flag in script shebang: '
+    assert c.call('EVAL', '#!lua flags=\nreturn 1', '0') == 1
+
+
 def test_cache(server, c):
     for i in range(600):
         c.call('EVAL', 'return %d' % i, '0')

@@ -106,6 +106,10 @@ TEST(Shebang, IsRead) {
   EXPECT_EQ(flags("#!lua\nreturn 1"), 0u);
   EXPECT_EQ(flags("#!lua  flags=no-writes,allow-oom  \n"), script_flag::kNoWrites | script_flag::kAllowOom);
   EXPECT_EQ(flags("#!lua flags=no\n"), 999u);
+  EXPECT_EQ(flags("#!lua flags=\n"), 0u);
+  for (Bytes bad : {"#!lua flags=no-writes,\n", "#!lua flags=,no-writes\n", "#!lua flags=no-writes,,allow-oom\n",
+                    "#!lua flags=,\n"})
+    EXPECT_EQ(flags(bad), 999u) << bad;
   EXPECT_EQ(flags("#!lua"), 998u);
   EXPECT_EQ(read_shebang("#!lua x=1\nabc")->rest, "\nabc");
 }

@@ -29,11 +29,11 @@ std::expected<uint32_t, std::string> read_script_flags(const Shebang& shebang) {
   uint32_t flags = 0;
   for (const std::string& word : shebang.words) {
     if (!word.starts_with("flags=")) return std::unexpected("Unknown lua shebang option: " + word);
-    for (size_t at = 6; at < word.size();) {
+    // No flags at all may be given, but none may be empty.
+    for (size_t at = 6; word.size() > 6 && at <= word.size();) {
       size_t stop = std::min(word.find(',', at), word.size());
       Bytes name = Bytes(word).substr(at, stop - at);
       at = stop + 1;
-      if (name.empty()) continue;
       uint32_t before = flags;
       bool known = false;
       for (const FlagName& f : script_flag_names())

@@ -287,7 +287,8 @@ def test_dump_and_restore(server, c):
     c.call('FUNCTION', 'LOAD', LIBRARY)
     c.call('FCALL', 'count', '0')
     dump = c.call('FUNCTION', 'DUMP')
-    assert isinstance(c.call('FUNCTION', 'RESTORE', dump), Error)          # it is there
+    assert c.call('FUNCTION', 'RESTORE', dump) == b'ERR Library lib already exists'
+    assert c.call('FUNCTION', 'LOAD', LIBRARY) == b"ERR Library 'lib' already exists"
     assert c.call('FCALL', 'count', '0') == 2                              # and was not touched
     assert c.call('FUNCTION', 'RESTORE', dump, 'REPLACE') == b'OK'
     assert c.call('FCALL', 'count', '0') == 1

@@ -54,12 +54,18 @@ std::expected<std::unique_ptr<Library>, std::string> FunctionStore::make(Bytes c
   return std::unexpected(error.empty() ? "ERR No functions registered" : "ERR Error registering functions: " + error);
 }
 
+const Library* FunctionStore::same_name(Bytes code) const {
+  auto shebang = read_shebang(code);
+  if (!shebang || !shebang->present) return nullptr;
+  auto name = read_library_name(*shebang);
+  auto it = name ? libraries_.find(*name) : libraries_.end();
+  return it == libraries_.end() ? nullptr : it->second.get();
+}
+
 std::expected<std::string, std::string> FunctionStore::add(Bytes code, OnCollision on_collision,
                                                              Source source) {
-  auto shebang = read_shebang(code);
-  if (shebang && shebang->present && on_collision == OnCollision::refuse)
-    if (auto name = read_library_name(*shebang); name && libraries_.contains(*name))
-      return std::unexpected("ERR Library '" + *name + "' already exists");
+  if (on_collision == OnCollision::refuse)
+    if (const Library* old = same_name(code)) return std::unexpected("ERR Library " + old->name + " already exists");
   auto made = make(code, source);
   if (!made) return std::unexpected(made.error());
   Library& library = **made;
@@ -79,6 +85,8 @@ std::expected<std::string, std::string> FunctionStore::add(Bytes code, OnCollisi
 
 std::expected<std::string, std::string> FunctionStore::load(Bytes code, OnCollision on_collision,
                                                               Source source) {
+  if (on_collision == OnCollision::refuse)   // in other words than FUNCTION RESTORE's
+    if (const Library* old = same_name(code)) return std::unexpected("ERR Library '" + old->name + "' already exists");
   auto name = add(code, on_collision, source);
   if (name && on_change) on_change();
   return name;

@@ -63,6 +63,8 @@ class FunctionStore {
  private:
   std::expected<std::unique_ptr<Library>, std::string> make(Bytes code, Source source);
   std::expected<std::string, std::string> add(Bytes code, OnCollision on_collision, Source source);
+  // The library that the code's first line names, if there is one.
+  const Library* same_name(Bytes code) const;
   void forget(const Library& library);
   void release(const Library& library);
 

@@ -380,6 +380,15 @@ def test_no_flag_is_empty(server, c):
     assert c.call('EVAL', '#!lua flags=\nreturn 1', '0') == 1
 
 
+def test_register_function_names_what_is_wrong(server, c):
+    for arguments, error in (('[1] = "g", callback = function() end',
+                              b'unknown argument given to redis.register_function'),
+                             ('[true] = "g", callback = function() end',
+                              b'named argument key given to redis.register_function is not a string')):
+        assert c.call('FUNCTION', 'LOAD', '#!lua name=x\nredis.register_function{%s}' % arguments) == \
+            b'ERR Error registering functions: ERR ' + error
+
+
 def test_cache(server, c):
     for i in range(600):
         c.call('EVAL', 'return %d' % i, '0')

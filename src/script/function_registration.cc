@@ -38,9 +38,11 @@ uint32_t read_flags(lua_State* L) {
 Given read_named(lua_State* L) {
   Given g;
   for (lua_pushnil(L); lua_next(L, 1) != 0;) {
-    if (lua_type(L, -2) != LUA_TSTRING)
+    int type = lua_type(L, -2);
+    if (type != LUA_TSTRING && type != LUA_TNUMBER)
       raise(L, "ERR named argument key given to redis.register_function is not a string");
-    Bytes key = bytes_at(L, -2);
+    // A number is a string that names nothing; made one, it would be lost to lua_next.
+    Bytes key = type == LUA_TSTRING ? bytes_at(L, -2) : Bytes();
     if (key == "function_name") {
       if (lua_type(L, -1) != LUA_TSTRING)
         raise(L, "ERR function_name argument given to redis.register_function must be a string");

@@ -389,6 +389,18 @@ def test_register_function_names_what_is_wrong(server, c):
             b'ERR Error registering functions: ERR ' + error
 
 
+def test_numbers_as_lua_5_1_takes_them(server, c):
+    for arguments, text in (('1, 100', b'00000001'), ('65535, -2147483648', b'0000FFFF'), ('255, -100', b'000000FF'),
+                            ('65535, 9', b'0000ffff'), ('65535, 2', b'ff'), ('65535', b'0000ffff'), ('1, 0', b'')):
+        assert c.call('EVAL', 'return bit.tohex(%s)' % arguments, '0') == text, arguments
+    for arguments in ('"x", 2^31', '"x", 2^32 + 3', '"xx", 2^30', '"x", 1/0'):
+        reply = c.call('EVAL', 'return #string.rep(%s)' % arguments, '0')
+        assert isinstance(reply, Error) and b'resulting string too large' in reply, arguments
+    for arguments, text in (('"ab", 3', b'ababab'), ('"x", -1', b''), ('"", 2^31', b''), ('"x", 2.9', b'xx'),
+                            ('"x", 3, ","', b'xxx'), ('"x", 0/0', b''), ('7, "2"', b'77')):
+        assert c.call('EVAL', 'return string.rep(%s)' % arguments, '0') == text, arguments
+
+
 def test_cache(server, c):
     for i in range(600):
         c.call('EVAL', 'return %d' % i, '0')

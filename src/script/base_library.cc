@@ -1,5 +1,6 @@
-// The functions of Lua's base, table and math libraries that must know the sandbox: those that could write to a
-// protected table, those that read past its metatable, and those that would load more than text.
+// The functions of Lua's libraries that must know the sandbox: those that could write to a protected table, those that
+// read past its metatable, and those that would load more than text. And those that do more in LuaJIT than in Lua 5.1.
+#include <algorithm>
 #include <cmath>
 
 #include "script/interpreter.h"
@@ -199,6 +200,43 @@ int math_randomseed(lua_State* L) {
   return 0;
 }
 
+// Upvalues: the interpreter, LuaJIT's own, which takes the count modulo 2^32 and puts a separator between.
+int string_rep(lua_State* L) {
+  constexpr double kMostBytes = 0x7fffff00;
+  size_t size = 0;
+  luaL_checklstring(L, 1, &size);
+  double count = luaL_checknumber(L, 2);
+  if (count > 0 && count * static_cast<double>(size) > kMostBytes) return luaL_error(L, "resulting string too large");
+  lua_settop(L, 2);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  lua_call(L, 2, 1);
+  return 1;
+}
+
+// Upvalues: the interpreter, LuaJIT's own, which writes more than the eight digits of a number if asked to.
+int bit_tohex(lua_State* L) {
+  constexpr double kDigits = 8;
+  int given = lua_gettop(L);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  bool plain = lua_type(L, 2) == LUA_TNUMBER || lua_type(L, 2) == LUA_TSTRING;   // not one of 64 bits
+  if (given >= 2 && plain && lua_isnumber(L, 3)) {
+    lua_pushnumber(L, std::clamp(lua_tonumber(L, 3), -kDigits, kDigits));
+    lua_replace(L, 3);
+  }
+  lua_call(L, given, 1);
+  return 1;
+}
+
+// Instead of this function of the table on top; the second upvalue is what was there.
+void replace_function(lua_State* L, Interpreter& lua, const char* name, lua_CFunction function) {
+  lua_pushlightuserdata(L, &lua);
+  lua_getfield(L, -2, name);
+  lua_pushcclosure(L, function, 2);
+  lua_setfield(L, -2, name);
+}
+
 }  // namespace
 
 void add_functions(lua_State* L, Interpreter& lua, const luaL_Reg* functions) {
@@ -220,6 +258,10 @@ void add_base_functions(lua_State* L, Interpreter& lua) {
   lua_pushcclosure(L, pairs, 2);
   lua_setfield(L, -2, "pairs");
 }
+
+void add_string_functions(lua_State* L, Interpreter& lua) { replace_function(L, lua, "rep", string_rep); }
+
+void add_bit_functions(lua_State* L, Interpreter& lua) { replace_function(L, lua, "tohex", bit_tohex); }
 
 void add_table_functions(lua_State* L, Interpreter& lua) {
   static const luaL_Reg kFunctions[] = {{"insert", table_insert}, {"setn", table_setn}, {nullptr, nullptr}};

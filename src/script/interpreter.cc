@@ -232,6 +232,7 @@ struct Sandbox {
   void add_strings() {
     push_copy("string", kString);
     replace_guarded(kGuardedStrings);
+    add_string_functions(L, lua);
     lua_getfield(L, -1, "gmatch");
     lua_setfield(L, -2, "gfind");
     // "x":method() finds the content, and nobody finds the metatable.
@@ -311,6 +312,7 @@ struct Sandbox {
     add_math_functions(L, lua);
     add_library("math");
     push_copy("bit", kBit);
+    add_bit_functions(L, lua);
     add_library("bit");
     static constexpr const char* kClock[] = {"clock"};
     push_copy("os", kClock);

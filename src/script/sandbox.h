@@ -15,6 +15,8 @@ void push_redis_library(lua_State* L, Interpreter& lua, bool loading);
 // Puts the functions of the base library that must know the sandbox into the table on top.
 void add_base_functions(lua_State* L, Interpreter& lua);
 void add_table_functions(lua_State* L, Interpreter& lua);
+void add_string_functions(lua_State* L, Interpreter& lua);
+void add_bit_functions(lua_State* L, Interpreter& lua);
 void add_math_functions(lua_State* L, Interpreter& lua);
 // Functions with the Interpreter as their first upvalue.
 void add_functions(lua_State* L, Interpreter& lua, const luaL_Reg* functions);

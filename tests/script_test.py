@@ -401,6 +401,19 @@ def test_numbers_as_lua_5_1_takes_them(server, c):
         assert c.call('EVAL', 'return string.rep(%s)' % arguments, '0') == text, arguments
 
 
+def test_json_ends_with_a_zero(server, c):
+    for text, place in ((b'["a\0b"]', 4), (b'["a\0', 4), (b'["ab\\n\0"]', 7), (b'["ab\\n', 7)):
+        reply = c.call('EVAL', 'return cjson.decode(ARGV[1])', '0', text)
+        assert b'Expected value but found unexpected end of string at character %d ' % place in reply, text
+    for text in (b'["a\x01b"]', b'["a\nb"]', b'["a"]\0'):
+        assert c.call('EVAL', 'return cjson.decode(ARGV[1])', '0', text) == [text.strip(b'[]"\0')]
+
+
+def test_words_of_cmsgpack(server, c):
+    assert c.call('EVAL', 'return {cmsgpack._COPYRIGHT, cmsgpack._DESCRIPTION, cmsgpack._NAME}', '0') == [
+        b'Copyright (C) 2012, Salvatore Sanfilippo', b'MessagePack C implementation for Lua', b'cmsgpack']
+
+
 def test_cache(server, c):
     for i in range(600):
         c.call('EVAL', 'return %d' % i, '0')

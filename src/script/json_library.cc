@@ -289,8 +289,8 @@ class Decoder {
     scratch_.clear();
     for (;;) {
       size_t plain = at_;
-      while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\') at_++;
-      if (at_ == text_.size()) fail("unexpected end of string", at_);
+      while (peek() != '"' && peek() != '\\' && peek() != '\0') at_++;
+      if (peek() == '\0') fail("unexpected end of string", at_);   // the end, or a zero, which ends it as well
       bool whole = text_[at_] == '"';
       if (whole && scratch_.size() == 0) {
         push_bytes(L_, text_.substr(plain, at_ - plain));

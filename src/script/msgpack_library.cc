@@ -258,6 +258,10 @@ void push_msgpack_library(lua_State* L, Interpreter& lua) {
   lua_setfield(L, -2, "_NAME");
   lua_pushliteral(L, "lua-cmsgpack 0.4.0");
   lua_setfield(L, -2, "_VERSION");
+  lua_pushliteral(L, "Copyright (C) 2012, Salvatore Sanfilippo");
+  lua_setfield(L, -2, "_COPYRIGHT");
+  lua_pushliteral(L, "MessagePack C implementation for Lua");
+  lua_setfield(L, -2, "_DESCRIPTION");
 }
 
 }  // namespace vitrine

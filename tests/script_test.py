@@ -414,6 +414,18 @@ def test_words_of_cmsgpack(server, c):
         b'Copyright (C) 2012, Salvatore Sanfilippo', b'MessagePack C implementation for Lua', b'cmsgpack']
 
 
+def test_replies_of_every_length(server, c):
+    for n in (0, 7, 10, -1, -99, 10 ** 14, 10 ** 15 - 1, 10 ** 15, 2 ** 53, -2 ** 53):
+        c.call('SET', 'n', str(n))
+        assert c.call('EVAL', 'return redis.call("incrby", KEYS[1], 0)', '1', 'n') == n
+        assert c.call('EVAL', 'return redis.call("get", KEYS[1])', '1', 'n') == str(n).encode()
+    for size in (0, 1, 9, 10, 11, 99, 100, 101, 999, 70000):
+        c.call('SET', 's', b'\r\n' + b'1' * size)
+        assert c.call('EVAL', 'return redis.call("get", KEYS[1])', '1', 's') == b'\r\n' + b'1' * size
+        assert c.call('EVAL', 'return #redis.call("echo", ARGV[1])', '0', '$' * size) == size
+    assert c.call('EVAL', 'return {redis.call("get", "none") == false, redis.call("echo", "")}', '0') == [1, b'']
+
+
 def test_cache(server, c):
     for i in range(600):
         c.call('EVAL', 'return %d' % i, '0')

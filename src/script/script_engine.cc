@@ -47,6 +47,28 @@ void push_strings(lua_State* L, std::span<const Bytes> strings) {
   }
 }
 
+// The replies that come most often, without what all kinds need: ":<digits>" and "$<digit>" or "$<two digits>". False:
+// it is another.
+bool push_short_reply(lua_State* L, Bytes reply) {
+  const char* p = reply.data() + 1;
+  constexpr size_t kMostDigits = 15;   // which a double holds
+  auto digit = [](char c) { return static_cast<unsigned>(static_cast<unsigned char>(c)) - '0'; };
+  if (reply[0] == ':') {
+    if (reply.size() > kMostDigits + 3 || *p == '-') return false;
+    const char* end = reply.data() + reply.size() - 2;
+    int64_t n = 0;
+    for (; p < end; p++) n = n * 10 + digit(*p);
+    lua_pushnumber(L, static_cast<double>(n));
+    return true;
+  }
+  if (reply[0] != '$' || digit(*p) > 9) return false;
+  size_t size = digit(*p++);
+  if (digit(*p) <= 9) size = size * 10 + digit(*p++);
+  if (*p != '\r') return false;
+  lua_pushlstring(L, p + 2, size);
+  return true;
+}
+
 // A function called by `return f()` takes the place of its caller, and with it the caller's line is gone.
 std::string place_of_last_return(const ScriptJob& job) {
   auto lines = std::count(job.code.begin(), job.code.begin() + static_cast<ptrdiff_t>(std::min(
@@ -217,16 +239,17 @@ std::string ScriptEngine::run_library(Interpreter& lua, int function, Library& l
 
 // The arguments as views: of Lua's own strings, and of numbers_. They hold until the call returns.
 void ScriptEngine::gather_arguments(lua_State* L, int count) {
-  argv_.clear();
+  argv_.resize(static_cast<size_t>(count));
+  Bytes* next = argv_.data();
   size_t room = static_cast<size_t>(count) * kNumberChars;
   if (numbers_.size() < room) numbers_.resize(room);
   for (int i = 1; i <= count; i++) {
     int type = lua_type(L, i);
     if (type == LUA_TSTRING) {
-      argv_.push_back(bytes_at(L, i));
+      *next++ = bytes_at(L, i);
     } else if (type == LUA_TNUMBER) {
       char* text = numbers_.data() + static_cast<size_t>(i - 1) * kNumberChars;
-      argv_.push_back({text, write_number(text, lua_tonumber(L, i))});
+      *next++ = {text, write_number(text, lua_tonumber(L, i))};
     } else {
       argv_.clear();
       return;
@@ -297,6 +320,7 @@ bool ScriptEngine::push_session_reply(lua_State* L, Interpreter& lua) {
   OutputBuffer& out = session_.out;
   bool failed = false;
   if (Bytes reply = out.whole(); !reply.empty()) {
+    if (push_short_reply(L, reply)) return out.rewind(), false;
     failed = reply[0] == '-';
     push_reply(L, lua, reply);
     out.rewind();

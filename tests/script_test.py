@@ -146,6 +146,21 @@ def test_nested_loads_are_short_and_end(server, c):
         assert c.call('EVAL', 'for i = 1, 1000 do load(function() error("x") end) end return 1', '0') == 1
 
 
+def test_what_was_accepted_once_is_loaded_however_long_it_takes(tmp_path):
+    code = ('#!lua name=slow\nlocal began = os.clock() while os.clock() - began < %s do end\n'
+            'redis.register_function("f", function() return 1 end)')
+    with harness.peer('vitrine', ('dir', tmp_path), ('appendonly', 'yes')) as server:
+        assert Client(server.port).call('FUNCTION', 'LOAD', code % '0.0') == b'slow'
+    log = next(tmp_path.glob('appendonlydir/*.incr.aof'))
+    log.write_bytes(log.read_bytes().replace(b'0.0', b'0.8'))
+    with harness.peer('vitrine', ('dir', tmp_path), ('appendonly', 'yes')) as server:
+        c = Client(server.port)
+        assert c.call('FCALL', 'f', '0') == 1
+        assert c.call('FUNCTION', 'LOAD', 'REPLACE', code % '0.8') == \
+            b'ERR Error registering functions: ERR FUNCTION LOAD timeout'
+        assert c.call('FCALL', 'f', '0') == 1
+
+
 def fill(c):
     for words in (['SET', 'a', 'old', 'PX', '100000'], ['RPUSH', 'l', 'one'], ['HSET', 'gone', 'f', 'v'],
                   ['SET', 'm', 'here']):

@@ -402,6 +402,9 @@ def test_register_function_names_what_is_wrong(server, c):
                               b'named argument key given to redis.register_function is not a string')):
         assert c.call('FUNCTION', 'LOAD', '#!lua name=x\nredis.register_function{%s}' % arguments) == \
             b'ERR Error registering functions: ERR ' + error
+    assert c.call('FUNCTION', 'LOAD', '#!lua name=x\nredis.register_function{function_name = 5, callback = function() '
+                                      'return 7 end}') == b'x'
+    assert c.call('FCALL', '5', '0') == 7
 
 
 def test_numbers_as_lua_5_1_takes_them(server, c):

@@ -44,7 +44,7 @@ Given read_named(lua_State* L) {
     // A number is a string that names nothing; made one, it would be lost to lua_next.
     Bytes key = type == LUA_TSTRING ? bytes_at(L, -2) : Bytes();
     if (key == "function_name") {
-      if (lua_type(L, -1) != LUA_TSTRING)
+      if (!lua_isstring(L, -1))
         raise(L, "ERR function_name argument given to redis.register_function must be a string");
       g.name = lua_gettop(L);
     } else if (key == "description") {

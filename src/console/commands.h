@@ -19,8 +19,8 @@ void add_hot_keys_commands(CommandRegistry& registry, HotKeys& hot_keys);
 void add_latency_commands(CommandRegistry& registry, LatencyMonitor& monitor);
 void add_memory_commands(CommandRegistry& registry, const Sources& sources, const Measured& measured);
 void add_module_commands(CommandRegistry& registry);
-// TIME, LASTSAVE, ROLE, LOLWUT.
-void add_small_commands(CommandRegistry& registry, const Sources& sources, const Measured& measured);
+// TIME, ROLE, LOLWUT.
+void add_small_commands(CommandRegistry& registry, const Sources& sources);
 // The HELP of every container.
 void add_help_commands(CommandRegistry& registry);
 

@@ -129,7 +129,7 @@ void Console::add_commands(CommandRegistry& registry) {
   add_latency_commands(registry, parts_->latency);
   add_memory_commands(registry, sources_, parts_->measured);
   add_module_commands(registry);
-  add_small_commands(registry, sources_, parts_->measured);
+  add_small_commands(registry, sources_);
 }
 
 Info& Console::info() { return parts_->info; }

@@ -1,4 +1,4 @@
-// TIME, LASTSAVE, ROLE.
+// TIME, ROLE, LOLWUT.
 #include "base/numbers.h"
 #include "console/commands.h"
 #include "console/lolwut.h"
@@ -40,11 +40,10 @@ void lolwut(Call& c) {
 
 }  // namespace
 
-void add_small_commands(CommandRegistry& registry, const Sources& s, const Measured& m) {
+void add_small_commands(CommandRegistry& registry, const Sources& s) {
   static constexpr CommandRow kRows[] = {{"role", role}, {"lolwut", lolwut}};
   registry.add(kRows);
   registry.add("time", [&](Call& c) { time(c, s.loop); });
-  registry.add("lastsave", [&](Call& c) { c.reply.integer(m.start_wall_us / 1000000); });
 }
 
 }  // namespace vitrine

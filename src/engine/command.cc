@@ -80,11 +80,18 @@ Command* CommandRegistry::place(Bytes full_name) {
   return found ? found : make(full_name);
 }
 
-void CommandRegistry::add(std::span<const CommandRow> rows) {
-  for (const CommandRow& row : rows) place(row.name)->handler = row.handler;
+// Of two rooms that both claim a command one would silently never be asked.
+Command* CommandRegistry::vacant(Bytes full_name) {
+  Command* command = place(full_name);
+  CHECK(!command->handler && !command->bound);
+  return command;
 }
 
-void CommandRegistry::add(Bytes name, std::function<void(Call&)> handler) { place(name)->bound = std::move(handler); }
+void CommandRegistry::add(std::span<const CommandRow> rows) {
+  for (const CommandRow& row : rows) vacant(row.name)->handler = row.handler;
+}
+
+void CommandRegistry::add(Bytes name, std::function<void(Call&)> handler) { vacant(name)->bound = std::move(handler); }
 
 void CommandRegistry::rebuild() {
   known_ = {};

@@ -59,7 +59,7 @@ class CommandRegistry {
   CommandRegistry();
   ~CommandRegistry();
 
-  // REQUIRES: each name is in the table of facts.
+  // REQUIRES: each name is in the table of facts, and has no handler yet.
   void add(std::span<const CommandRow> rows);
   void add(Bytes name, std::function<void(Call&)> handler);
   // rename-command: an empty `to` removes it. False when `from` is unknown or `to` is taken.
@@ -91,6 +91,7 @@ class CommandRegistry {
   Known& known(uint64_t name) const { return known_[(name * 0x9e3779b97f4a7c15ull) >> (64 - kKnownBits)]; }
   Command* search(Bytes name) const;
   Command* place(Bytes full_name);
+  Command* vacant(Bytes full_name);
   Command* make(Bytes full_name);
   void rebuild();
 

@@ -84,6 +84,7 @@ class Setting {
   Setting& multi() { return flag(kMulti); }          // takes several words
   Setting& not_acting() { return flag(kNotActing); } // accepted and shown; its room is not built yet
   Setting& reapplied() { return flag(kReapplied); }  // applied when it stays the same, too: the file that it names
+  Setting& after_loading() { return flag(kAfterLoading); }   // CONFIG SET refuses while data is loaded
   Setting& not_rewritten() { return flag(kNotRewritten); }
   Setting& always_rewritten() { return flag(kAlwaysRewritten); }   // also where it is the default
   Setting& validate(std::function<Refusal()> hook);
@@ -95,6 +96,7 @@ class Setting {
   bool is_hidden() const { return flags_ & kHidden; }
   bool is_guarded() const { return flags_ & kGuarded; }
   bool is_sensitive() const { return flags_ & kSensitive; }
+  bool waits_for_loading() const { return flags_ & kAfterLoading; }
   bool is_multi() const { return flags_ & kMulti; }
   bool is_acting() const { return !(flags_ & kNotActing); }
   std::string format() const { return codec_->format(); }
@@ -112,7 +114,8 @@ class Setting {
     kNotActing = 32,
     kNotRewritten = 64,
     kReapplied = 128,
-    kAlwaysRewritten = 256
+    kAlwaysRewritten = 256,
+    kAfterLoading = 512
   };
   Setting& flag(Flag f) {
     flags_ |= f;

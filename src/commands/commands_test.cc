@@ -87,7 +87,7 @@ TEST_F(Commands, WatchSeesExpiryFlushAndSwap) {
     run({"set", "k", "v", "px", "100"});
     run({"watch", "k"});
     if (Bytes(what) == "expiry") pass(200);
-    if (Bytes(what) == "flush") run({"flushall"});
+    if (Bytes(what) == "flush") run({"flushdb"});
     if (Bytes(what) == "swap") run({"swapdb", "0", "1"});
     run({"multi"});
     EXPECT_EQ(run({"exec"}), "*-1\r\n") << what;

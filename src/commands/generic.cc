@@ -190,21 +190,18 @@ void swapdb(Call& c) {
   c.reply.ok();
 }
 
-void flush(Call& c, int db) {
+void flushdb(Call& c) {
   bool background = true;  // large databases are freed aside, whichever word is given
   if (c.args.more() && !c.args.accept("SYNC") && !c.args.accept("ASYNC")) c.args.fail();
   if (!c.args.done()) return;
-  c.keyspace.flush(db, background);
+  c.keyspace.flush(c.db, background);
   c.reply.ok();
 }
-void flushdb(Call& c) { flush(c, c.db); }
-void flushall(Call& c) { flush(c, -1); }
 
 constexpr CommandRow kRows[] = {
     {"del", del},       {"unlink", del},        {"exists", exists},       {"touch", touch},   {"type", type},
     {"dbsize", dbsize}, {"keys", keys},         {"randomkey", randomkey}, {"scan", scan},     {"rename", rename},
     {"copy", copy},     {"renamenx", renamenx}, {"move", move},           {"swapdb", swapdb}, {"flushdb", flushdb},
-    {"flushall", flushall},
 };
 
 }  // namespace

@@ -32,7 +32,9 @@ void sleep(Call& c) {
 }
 
 // Keys that are there stay as they are. Neither announced nor replayed.
-void populate(Call& c) {
+void populate(Call& c, const Dispatcher& dispatcher) {
+  // A key that the file holds as well would end the load.
+  if (dispatcher.data_gate.loading) return c.reply.error(kLoadingRefusal);
   constexpr Bytes kRange = "ERR value is out of range, must be positive";
   int64_t count = c.args.integer(0, INT64_MAX, kRange, kRange);
   Bytes prefix = c.args.more() ? c.args.bytes() : Bytes("key");
@@ -199,7 +201,8 @@ void add_crashes(DebugCommands& debug) {
 void add_debug_actions(DebugCommands& debug, const Sources& s, Measured& m) {
   debug.add("SLEEP <seconds>", "Stops the server for so long; decimals are allowed.", 1, 1, sleep);
   debug.add("POPULATE <count> [<prefix>] [<size>]",
-            "Creates string keys prefix:0, prefix:1, ... with values of that many bytes.", 1, 3, populate);
+            "Creates string keys prefix:0, prefix:1, ... with values of that many bytes.", 1, 3,
+            [&](Call& c) { populate(c, s.dispatcher); });
   debug.add("PROTOCOL <type>", "A reply of that type: string, integer, double, bignum, null, array, set, map,\n"
             "attrib, push, verbatim, true, false.", 1, 1, protocol);
   debug.add("SET-ACTIVE-EXPIRE <0|1>", "0: due keys are removed only when somebody asks for them.", 1, 1, [](Call& c) {

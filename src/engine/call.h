@@ -31,6 +31,7 @@ template <class T>
 class Edit;
 enum class Missing : uint8_t { create, skip };
 
+constexpr Bytes kLoadingRefusal = "LOADING Redis is loading the dataset in memory";
 constexpr Bytes kWrongType = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 class Call {

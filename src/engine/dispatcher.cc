@@ -191,7 +191,7 @@ bool Dispatcher::refuse_for_data(Session& session, const Prepared& p) {
   if (!data_gate.busy_refusal.empty() && !(flags & command_flag::kAllowBusy))
     return refuse(session, p, data_gate.busy_refusal);
   if (data_gate.loading && !(flags & command_flag::kLoading))
-    return refuse(session, p, "LOADING Redis is loading the dataset in memory");
+    return refuse(session, p, kLoadingRefusal);
   if (data_gate.write_refusal.empty()) return false;
   bool asked = (flags & command_flag::kWrite) || p.command->full_name == "ping";
   if (p.command->full_name == "exec") asked = session.transaction.queued_flags & command_flag::kWrite;

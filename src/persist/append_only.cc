@@ -51,6 +51,12 @@ void AppendOnly::update_refusal() {
   changed();
 }
 
+// A base of what is half loaded would take the place of the log that is being read.
+AppendOnly::Outcome AppendOnly::may_write() const {
+  if (!snapshots_.loading().active()) return {};
+  return std::unexpected("The data is being loaded: there is no whole to write yet");
+}
+
 AppendOnly::Outcome AppendOnly::claim() {
   if (lock_) return {};
   auto lock = files_.lock_folder(options_.folder);
@@ -157,6 +163,7 @@ AppendOnly::Outcome AppendOnly::begin_increment() {
 
 AppendOnly::Outcome AppendOnly::turn_on() {
   if (state_ != State::off) return {};
+  if (auto may = may_write(); !may) return may;
   if (auto made = make_folder(); !made) return made;
   auto manifest = read_aof_manifest(files_, manifest_path());
   if (!manifest) return std::unexpected(manifest.error());
@@ -191,12 +198,17 @@ void AppendOnly::turn_off() {
   changed();
 }
 
-bool AppendOnly::shut_down() {
+AppendOnly::Outcome AppendOnly::shut_down(bool force) {
   // When it fails the server goes on, and the child may be the one that makes the log whole.
-  if (state_ == State::on && !log_.flush()) return false;
+  if (state_ == State::waiting && !force) return std::unexpected("Writing initial AOF, can't exit.");
+  if (state_ == State::on && !log_.flush() && !force)
+    return std::unexpected("The end of the append-only log could not be written, can't exit.");
   end_child();
-  if (state_ == State::waiting) turn_off();
-  return true;
+  if (state_ == State::waiting) {
+    log(LogLevel::warning, "Writing initial AOF. Exit anyway.");
+    turn_off();
+  }
+  return {};
 }
 
 std::expected<AofManifest, std::string> AppendOnly::settle() {
@@ -219,6 +231,7 @@ FileWriter::Job AppendOnly::job() {
 }
 
 AppendOnly::Outcome AppendOnly::start_rewrite() {
+  if (auto may = may_write(); !may) return may;
   if (rewriting()) return std::unexpected("Background append only file rewriting already in progress");
   last_try_ms_ = loop_.wall_ms();
   scheduled_ = false;

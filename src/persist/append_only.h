@@ -58,11 +58,11 @@ class AppendOnly {
   Outcome claim();
   // At the server's start, when appendonly is yes and the data was read: goes on where the log ends, or begins one.
   Outcome begin(const std::optional<AofManifest>& manifest);
-  // CONFIG SET appendonly. Turning on may have to wait for another child.
+  // CONFIG SET appendonly. Turning on may have to wait for another child, and is an error while data is loaded.
   Outcome turn_on();
   void turn_off();
-  // The server ends: false when something is not on the disk.
-  bool shut_down();
+  // The server ends. An error: something is not on the disk, and `force` was not given; then it goes on.
+  Outcome shut_down(bool force);
   // Before the data is read anew from the log: everything is in its files. The manifest of those.
   std::expected<AofManifest, std::string> settle();
 
@@ -85,6 +85,7 @@ class AppendOnly {
  private:
   std::string path(const std::string& name) const { return options_.folder + '/' + name; }
   std::string manifest_path() const { return aof_manifest_path(options_.folder, options_.prefix); }
+  Outcome may_write() const;
   Outcome make_folder();
   Outcome write_manifest(const AofManifest& manifest);
   void give_up(const AofFile& file, bool is_base);

@@ -105,7 +105,7 @@ TEST_F(AppendOnlyFiles, RewriteAfterAFailedSyncAndRefuseWritesUntilThatIsDone) {
   pass();
   EXPECT_TRUE(log_.write_refusal().starts_with("MISCONF Errors writing to the AOF file: fsync"));
   files_.syncs = true;
-  EXPECT_FALSE(log_.shut_down());
+  EXPECT_FALSE(log_.shut_down(false));
   EXPECT_TRUE(log_.rewriting()) << "it goes on";
   while (log_.rewriting()) loop_.run_once(100);
   EXPECT_EQ(log_.stats().rewrites, 1U);
@@ -119,7 +119,7 @@ TEST_F(AppendOnlyFiles, RewriteAfterAFailedSyncAndRefuseWritesUntilThatIsDone) {
   EXPECT_EQ(log_.stats().rewrites, 2U);
   EXPECT_EQ(log_.write_refusal(), "");
   EXPECT_FALSE(log_.rewrite_scheduled());
-  EXPECT_TRUE(log_.shut_down());
+  EXPECT_TRUE(log_.shut_down(false));
 }
 
 // While another child is at work, or after the first rewrite failed, there is no file yet that would follow the writes.
@@ -129,7 +129,9 @@ TEST_F(AppendOnlyFiles, MayGoWhileTheFirstRewriteIsStillToCome) {
   EXPECT_EQ(log_.state(), AppendOnly::State::waiting);
   EXPECT_TRUE(log_.rewrite_scheduled());
   EXPECT_FALSE(log_.append_log().open());
-  EXPECT_TRUE(log_.shut_down());
+  EXPECT_FALSE(log_.shut_down(false)) << "what is written since then is nowhere else";
+  EXPECT_TRUE(log_.rewrite_scheduled());
+  EXPECT_TRUE(log_.shut_down(true));
 }
 
 }  // namespace

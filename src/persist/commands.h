@@ -11,7 +11,7 @@ struct PersistOptions;
 
 // DUMP and RESTORE.
 void add_dump_commands(CommandRegistry& registry, const PersistOptions& options);
-// SAVE, BGSAVE, LASTSAVE.
+// SAVE, BGSAVE, LASTSAVE, FLUSHALL.
 void add_snapshot_commands(CommandRegistry& registry, Snapshots& snapshots);
 // BGREWRITEAOF.
 void add_append_only_commands(CommandRegistry& registry, AppendOnly& append_only, Snapshots& snapshots);

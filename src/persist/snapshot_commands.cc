@@ -1,4 +1,4 @@
-// SAVE, BGSAVE, LASTSAVE, DEBUG RELOAD.
+// SAVE, BGSAVE, LASTSAVE, FLUSHALL, DEBUG RELOAD.
 #include "engine/call.h"
 #include "engine/command.h"
 #include "persist/commands.h"
@@ -38,6 +38,16 @@ void bgsave(Call& c, Snapshots& snapshots) {
   started ? c.reply.simple("Background saving started") : c.reply.error("ERR " + started.error());
 }
 
+// Here and not with FLUSHDB, because the snapshot goes with the data.
+void flushall(Call& c, Snapshots& snapshots) {
+  bool background = true;  // large databases are freed aside, whichever word is given
+  if (c.args.more() && !c.args.accept("SYNC") && !c.args.accept("ASYNC")) c.args.fail();
+  if (!c.args.done()) return;
+  c.keyspace.flush(-1, background);
+  snapshots.follow_flush();
+  c.reply.ok();
+}
+
 }  // namespace
 
 void debug_reload(Call& c, Snapshots& snapshots) {
@@ -49,7 +59,7 @@ void debug_reload(Call& c, Snapshots& snapshots) {
     else c.args.fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
   }
   if (!c.args.done()) return;
-  if (snapshots.loading().active()) return c.reply.error("LOADING Redis is loading the dataset in memory");
+  if (snapshots.loading().active()) return c.reply.error(kLoadingRefusal);
   if (saves)
     if (auto saved = snapshots.save(); !saved) return c.reply.error("ERR " + saved.error());
   uint64_t changes = c.keyspace.stats().changes;
@@ -64,6 +74,7 @@ void debug_reload(Call& c, Snapshots& snapshots) {
 void add_snapshot_commands(CommandRegistry& registry, Snapshots& snapshots) {
   registry.add("save", [&](Call& c) { save(c, snapshots); });
   registry.add("bgsave", [&](Call& c) { bgsave(c, snapshots); });
+  registry.add("flushall", [&](Call& c) { flushall(c, snapshots); });
   registry.add("lastsave", [&](Call& c) { c.reply.integer(snapshots.stats().last_save_s); });
 }
 

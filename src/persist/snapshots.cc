@@ -84,14 +84,26 @@ Snapshots::Outcome Snapshots::publish(const std::string& temporary) {
   return {};
 }
 
-Snapshots::Outcome Snapshots::save() {
+// What is half loaded must not take the place of the whole, whoever asks.
+Snapshots::Outcome Snapshots::may_save() const {
+  if (loading_.active()) return std::unexpected("The data is being loaded: there is no whole to save yet");
   if (background_running()) return std::unexpected("Background save already in progress");
+  return {};
+}
+
+Snapshots::Outcome Snapshots::save() {
+  if (auto may = may_save(); !may) return may;
+  auto written = write_now();
+  stats_.saves += written.has_value();
+  return written;
+}
+
+Snapshots::Outcome Snapshots::write_now() {
   if (auto written = writer_.run(job()); !written) {
     log(LogLevel::warning, "Failed to save the data set: %s", written.error().c_str());
     return written;
   }
   log(LogLevel::notice, "DB saved on disk");
-  stats_.saves++;
   stats_.last_save_s = loop_.wall_ms() / 1000;
   stats_.last_background_ok = true;
   saved_changes_ = keyspace_.stats().changes;
@@ -108,7 +120,7 @@ FileWriter::Job Snapshots::job() {
 }
 
 Snapshots::Outcome Snapshots::start_background() {
-  if (background_running()) return std::unexpected("Background save already in progress");
+  if (auto may = may_save(); !may) return may;
   if (another_child()) return std::unexpected("Another child process is active (AOF?): can't BGSAVE right now.");
   last_try_ms_ = loop_.wall_ms();
   uint64_t changes = keyspace_.stats().changes;
@@ -144,6 +156,15 @@ bool Snapshots::cancel_background() {
   writer_.end();
   changed();
   return true;
+}
+
+void Snapshots::follow_flush() {
+  if (loading_.active()) return;       // a log that is replayed tells of a moment long past
+  if (writer_.end()) {
+    log(LogLevel::notice, "Background saving was ended: its data was flushed");
+    changed();
+  }
+  if (has_save_points()) (void)write_now();
 }
 
 void Snapshots::tend() {

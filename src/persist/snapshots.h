@@ -44,7 +44,7 @@ class Snapshots {
 
   // What kills have left of snapshots that were being written. At the server's start.
   void remove_leftovers() { writer_.remove_leftovers(options_.dbfilename); }
-  // In the foreground.
+  // In the foreground. An error, as from start_background(), while data is loaded.
   Outcome save();
   Outcome start_background();
   bool background_running() const { return writer_.running(); }
@@ -53,6 +53,9 @@ class Snapshots {
   bool background_scheduled() const { return scheduled_; }
   // Ends the one under way or scheduled without a result; false if there is none.
   bool cancel_background();
+  // FLUSHALL has emptied the databases: what went must not come back by a snapshot of before. A child's is given up;
+  // where save points are set the file is written anew.
+  void follow_flush();
   // About ten times a second.
   void tend();
   bool has_save_points() const { return !options_.save_points.empty(); }
@@ -94,6 +97,8 @@ class Snapshots {
  private:
   class FileSink;
   SnapshotFacts facts() const;
+  Outcome may_save() const;
+  Outcome write_now();
   Outcome publish(const std::string& temporary);
   FileWriter::Job job();
   void on_end(const Outcome& result, uint64_t changes);

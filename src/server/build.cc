@@ -116,7 +116,8 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
     workers_.submit(Workers::Kind::lazy_free, std::move(work));
   });
   add_all_commands(registry_, dispatcher_);
-  add_config_commands(registry_, settings, options.config_file, [this] { reset_stats(); });
+  add_config_commands(registry_, settings, options.config_file, [this] { reset_stats(); },
+                      [this] { return snapshots_.loading().active(); });
   add_shutdown_command(registry_, *this);
   add_dump_commands(registry_, options.persist);
   migration_.add_commands(registry_);

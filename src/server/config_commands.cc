@@ -22,9 +22,17 @@ bool is_local(const Session& session) {
   return address.starts_with("127.") || address.starts_with("[::1]");
 }
 
-void set(Call& c, Settings& settings) {
+// Some settings may not change while data is loaded, whatever the value: as in Redis.
+bool must_wait(std::span<const Bytes> words, const Settings& settings) {
+  for (size_t i = 0; i < words.size(); i += 2)
+    if (const Setting* row = settings.find(words[i]); row && row->waits_for_loading()) return true;
+  return false;
+}
+
+void set(Call& c, Settings& settings, bool loading) {
   auto words = c.args.rest();
   if (words.size() % 2) return c.reply.error(Args::kSyntaxError);
+  if (loading && must_wait(words, settings)) return c.reply.error(kLoadingRefusal);
   std::vector<Settings::Change> changes;
   for (size_t i = 0; i < words.size(); i += 2) changes.push_back({words[i], words[i + 1]});
   std::string refusal = settings.set(changes, is_local(c.session));
@@ -45,9 +53,9 @@ void rewrite(Call& c, Settings& settings, const std::string& file) {
 }  // namespace
 
 void add_config_commands(CommandRegistry& registry, Settings& settings, const std::string& file,
-                         std::function<void()> reset_stats) {
+                         std::function<void()> reset_stats, std::function<bool()> loading) {
   registry.add("config|get", [&](Call& c) { get(c, settings); });
-  registry.add("config|set", [&](Call& c) { set(c, settings); });
+  registry.add("config|set", [&settings, loading](Call& c) { set(c, settings, loading()); });
   registry.add("config|rewrite", [&](Call& c) { rewrite(c, settings, file); });
   registry.add("config|resetstat", [reset_stats](Call& c) {
     reset_stats();

@@ -177,9 +177,9 @@ bool Node::load_snapshot() {
 bool Node::shut_down(const Farewell& how) {
   log(LogLevel::warning, "User requested shutdown...");
   snapshots_.cancel_background();
-  if (!append_only_.shut_down()) {
-    log(LogLevel::warning, "The end of the append-only log could not be written, can't exit.");
-    if (!how.force) return false;
+  if (auto ended = append_only_.shut_down(how.force); !ended) {
+    log(LogLevel::warning, "%s", ended.error().c_str());
+    return false;
   }
   // What is half loaded must not take the place of the whole.
   if (snapshots_.loading().active()) return stop(), true;

@@ -10,9 +10,9 @@ class CommandRegistry;
 class Settings;
 class Node;
 
-// `file`: where CONFIG REWRITE writes; empty: nowhere.
+// `file`: where CONFIG REWRITE writes; empty: nowhere. `loading`: whether data is being loaded.
 void add_config_commands(CommandRegistry& registry, Settings& settings, const std::string& file,
-                         std::function<void()> reset_stats);
+                         std::function<void()> reset_stats, std::function<bool()> loading);
 void add_shutdown_command(CommandRegistry& registry, Node& node);
 
 }  // namespace vitrine

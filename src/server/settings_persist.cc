@@ -29,7 +29,7 @@ Setting& plain_name(Settings& settings, const std::string& name, std::string* ta
 }
 
 void register_append_settings(Settings& settings, AppendOptions& o) {
-  settings.boolean("appendonly", &o.enabled);
+  settings.boolean("appendonly", &o.enabled).after_loading();
   plain_name(settings, "appendfilename", &o.prefix, "filename");
   plain_name(settings, "appenddirname", &o.folder, "dirname");
   settings.enumeration("appendfsync", &o.sync, kSync);

@@ -177,7 +177,7 @@ Nothing AofLoader::load_file(File& file, bool cut_tail) {
   session.authenticated = true;
   CommandBatch batch;
   Loading& loading = snapshots_.loading();
-  uint64_t told = rest.offset + rest.at_hand.size();   // the snapshot's part was told of when it was read
+  uint64_t told = rest.offset;   // the snapshot's part was told of when it was read
   while (reader.read(batch, kBatch)) {
     if (auto replayed = replay(session, reader, batch, file); !replayed) return replayed;
     if (reader.offset() <= told) continue;

@@ -18,7 +18,7 @@ void Loading::begin(std::string what, uint64_t total_bytes, uint64_t events_byte
   start_ms_ = clock_.wall_ms();
   next_line_ms_ = start_ms_ + (show ? kBarEveryMs : kLineEveryMs);
   total_bytes_ = total_bytes;
-  loaded_bytes_ = next_events_ = 0;
+  loaded_bytes_ = next_events_ = used_memory = 0;
   events_bytes_ = events_bytes;
   events_ = std::move(events);
 }
@@ -27,15 +27,17 @@ bool Loading::advance(uint64_t bytes) {
   loaded_bytes_ += bytes;
   if (loaded_bytes_ < next_events_) return true;
   next_events_ = loaded_bytes_ + events_bytes_;
+  return run_events();
+}
+
+bool Loading::run_events() {
   int64_t now_ms = clock_.wall_ms();
   if (now_ms >= next_line_ms_) {
     show ? draw(progress(now_ms)) : tell(progress(now_ms));
     next_line_ms_ = now_ms + (show ? kBarEveryMs : kLineEveryMs);
   }
-  return run_events();
+  return !events_ || events_();
 }
-
-bool Loading::run_events() { return !events_ || events_(); }
 
 void Loading::end() {
   active_ = false;

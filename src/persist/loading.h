@@ -26,12 +26,15 @@ class Loading {
   void continue_with(std::string what) { what_ = std::move(what); }
   // So many bytes more were read; false: stop.
   bool advance(uint64_t bytes);
-  // The events at once; false: stop.
+  // A line or the bar if it is time, and the events at once; false: stop.
   bool run_events();
   void end();
 
   // Shows a line that the next one takes the place of, empty: nothing. Set when somebody watches.
   std::function<void(Bytes line)> show;
+
+  // What the writer of the snapshot that is read says it used, in bytes; 0: not said.
+  uint64_t used_memory = 0;
 
   bool active() const { return active_; }
   // Of the load under way, or the last.

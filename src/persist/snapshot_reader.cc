@@ -68,6 +68,7 @@ class Reader {
     part_offset_ = in_.offset();
     uint8_t code = in_.byte();
     if (in_.failed()) return false;
+    if (__builtin_expect(!head_told_ && code != rdb::kAux, 0)) tell_head();
     switch (code) {
       case rdb::kExpireMs: expire_at_ms_ = std::max<int64_t>(0, static_cast<int64_t>(in_.fixed64())); break;
       case rdb::kExpireSeconds: expire_at_ms_ = int64_t{in_.fixed32()} * 1000; break;
@@ -85,6 +86,16 @@ class Reader {
       default: return read_key(code);
     }
     return !in_.failed();
+  }
+
+  // The first part that is none of its head.
+  void tell_head() {
+    head_told_ = true;
+    if (rules_.on_head) rules_.on_head(content_);
+  }
+  void tell_progress() {
+    next_progress_ = rules_.on_progress ? in_.offset() + rules_.progress_bytes : UINT64_MAX;
+    if (rules_.on_progress) rules_.on_progress(content_);
   }
 
   bool read_aux() {
@@ -137,7 +148,7 @@ class Reader {
   }
 
   bool read_key(uint8_t type) {
-    if (rules_.on_key) rules_.on_key();
+    if (in_.offset() >= next_progress_) tell_progress();
     Bytes key = in_.string();
     if (in_.failed()) return false;
     Entry* entry = nullptr;
@@ -216,7 +227,8 @@ class Reader {
   const SnapshotRules& rules_;
   SnapshotContent content_;
   int db_ = 0;
-  uint64_t examined_db_ = 0, part_offset_ = 0;
+  uint64_t examined_db_ = 0, part_offset_ = 0, next_progress_ = 0;
+  bool head_told_ = false;
   int64_t expire_at_ms_ = kNoExpiry, idle_s_ = -1;
   int frequency_ = -1;
   std::string key_;                    // while its value is read

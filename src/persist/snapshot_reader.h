@@ -13,11 +13,17 @@
 
 namespace vitrine {
 
+struct SnapshotContent;
+
 struct SnapshotRules {
   bool any_version = false;            // newer than we know: try
   bool checksum = true;                // verify it
   bool replace = false;                // keys that are there already: else an error
-  std::function<void()> on_key;        // before each key; for tests that slow it down
+  // Once, when all is known that the file says of itself.
+  std::function<void(const SnapshotContent&)> on_head;
+  // Before a key, when so many bytes were read since the last time; what fails the input meanwhile ends the reading.
+  std::function<void(const SnapshotContent&)> on_progress;
+  uint64_t progress_bytes = 0;
   // Sees each key, and how many bytes of the file it takes; then none is kept, and `databases` is no limit.
   std::function<void(uint64_t db, const Entry& entry, uint64_t file_bytes)> examine;
 };

@@ -1,7 +1,9 @@
 #include "persist/snapshots.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -202,24 +204,47 @@ std::expected<SnapshotContent, std::string> Snapshots::load(bool replace, bool s
   loading_.end();
   changed();
   if (!content) return std::unexpected(options_.dbfilename + ": " + content.error());
-  stats_.loaded_keys = content->keys;
-  stats_.expired_keys = content->expired;
   return content;
 }
 
+void Snapshots::tell_head(const SnapshotContent& head) {
+  loading_.used_memory = static_cast<uint64_t>(std::max<int64_t>(0, head.used_memory));
+  if (!head.written_by.empty())
+    log(LogLevel::notice, "Loading RDB produced by version %s", head.written_by.c_str());
+  if (head.written_at_s > 0)
+    log(LogLevel::notice, "RDB age %lld seconds",
+        static_cast<long long>(std::max<int64_t>(0, loop_.clock().wall_ms() / 1000 - head.written_at_s)));
+  if (head.used_memory > 0)
+    log(LogLevel::notice, "RDB memory usage when created %.2f Mb", static_cast<double>(head.used_memory) / (1 << 20));
+  if (head.aof_base) log(LogLevel::notice, "RDB is base AOF");
+}
+
 std::expected<SnapshotContent, std::string> Snapshots::load_from(ReadFile& file, bool replace, Rest* rest) {
-  FileSource source(file, [&](uint64_t bytes) { return loading_.advance(bytes); }, Loading::kStopped);
+  RdbInput* reading = nullptr;
+  uint64_t told = 0;
+  auto advance = [&] { return loading_.advance(reading->offset() - std::exchange(told, reading->offset())); };
+  FileSource source(file, [&](uint64_t) { return advance(); }, Loading::kStopped);
   RdbInput in(source, options_.checksum);
+  reading = &in;
   SnapshotRules rules;
   rules.any_version = options_.version_check == PersistOptions::VersionCheck::relaxed;
   rules.checksum = options_.checksum;
   rules.replace = replace;
-  if (options_.key_load_delay_us > 0) rules.on_key = [&] {
-    sleep_us(options_.key_load_delay_us);
-    if (!loading_.run_events()) in.fail(Loading::kStopped);
+  rules.on_head = [&](const SnapshotContent& content) { tell_head(content); };
+  // A load that is slowed down for tests serves clients at every key.
+  int delay_us = options_.key_load_delay_us;
+  rules.progress_bytes = delay_us > 0 ? 0 : static_cast<uint64_t>(options_.loading_events_bytes);
+  rules.on_progress = [&](const SnapshotContent& content) {
+    stats_.loaded_keys = content.keys;
+    stats_.expired_keys = content.expired;
+    if (delay_us > 0) sleep_us(delay_us);
+    if (!advance() || (delay_us > 0 && !loading_.run_events())) in.fail(Loading::kStopped);
   };
   auto content = read_snapshot(in, keyspace_, rules);
   if (!content) return std::unexpected(source.error.empty() ? content.error() : source.error);
+  stats_.loaded_keys = content->keys;
+  stats_.expired_keys = content->expired;
+  if (!advance()) return std::unexpected(Loading::kStopped);
   if (on_functions)
     if (std::string error = on_functions(content->functions); !error.empty())
       return std::unexpected("a library of functions: " + error);

@@ -29,7 +29,7 @@ class Snapshots {
     uint64_t saves = 0;
     int64_t last_save_s = 0;             // Unix time of the last that succeeded, or of the start
     bool last_background_ok = true;
-    uint64_t loaded_keys = 0, expired_keys = 0;      // by the last load
+    uint64_t loaded_keys = 0, expired_keys = 0;      // by the last load, or so far
   };
 
   Snapshots(EventLoop& loop, Files& files, Keyspace& keyspace, const PersistOptions& options);
@@ -100,6 +100,7 @@ class Snapshots {
   Outcome may_save() const;
   Outcome write_now();
   Outcome publish(const std::string& temporary);
+  void tell_head(const SnapshotContent& head);
   FileWriter::Job job();
   void on_end(const Outcome& result, uint64_t changes);
 

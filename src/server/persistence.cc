@@ -164,8 +164,6 @@ bool Node::load_snapshot() {
     return false;
   }
   loop_.refresh();
-  if (!content->written_by.empty())
-    log(LogLevel::notice, "Loading RDB produced by version %s", content->written_by.c_str());
   log(LogLevel::notice, "Done loading RDB, keys loaded: %llu, keys expired: %llu, empty keys skipped: %llu.",
       static_cast<unsigned long long>(content->keys), static_cast<unsigned long long>(content->expired),
       static_cast<unsigned long long>(content->empty));

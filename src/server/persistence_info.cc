@@ -9,7 +9,7 @@ namespace {
 void write_loading(InfoText& text, const Loading& l, int64_t now_ms) {
   text.field("loading_start_time", l.start_ms() / 1000);
   text.field("loading_total_bytes", l.total_bytes());
-  text.field("loading_rdb_used_mem", 0);
+  text.field("loading_rdb_used_mem", l.used_memory);
   text.field("loading_loaded_bytes", l.loaded_bytes());
   double done = static_cast<double>(l.loaded_bytes()) / static_cast<double>(std::max<uint64_t>(1, l.total_bytes()));
   text.real("loading_loaded_perc", done * 100);

@@ -280,11 +280,13 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
       if (!node.shut_down_by(signal)) signals.forget_request();
     });
     if (!node.load_data()) return 1;
-    for (const std::string& kind : node.clients().listening_kinds())
-      log(LogLevel::notice, "Ready to accept connections %s", kind.c_str());
-    if (supervision.by == process::Supervised::systemd) process::notify_systemd("STATUS=Ready\nREADY=1\n");
+    // Told to end while it loaded, it was never ready.
+    auto kinds = node.stopping() ? std::vector<std::string>() : node.clients().listening_kinds();
+    for (const std::string& kind : kinds) log(LogLevel::notice, "Ready to accept connections %s", kind.c_str());
+    bool notifies = supervision.by == process::Supervised::systemd;
+    if (notifies && !node.stopping()) process::notify_systemd("STATUS=Ready\nREADY=1\n");
     node.run();
-    if (supervision.by == process::Supervised::systemd) process::notify_systemd("STOPPING=1\n");
+    if (notifies) process::notify_systemd("STOPPING=1\n");
   }
   if (!options.process.pidfile.empty()) {
     log(LogLevel::notice, "Removing the pid file.");

@@ -198,6 +198,38 @@ def test_only_the_last_file_is_brought_back(tmp_path):
     assert truncate(manifest, 1700000059)[0] == 0 and (tmp_path / 'two').read_bytes() == b''
 
 
+def test_a_base_of_unknown_age_is_left_alone(tmp_path):
+    manifest = tmp_path / 'x.manifest'
+    manifest.write_text('file base seq 1 type b\nfile one seq 1 type i\n')
+    late = b'#TS:1700000060\r\n' + encoded(('SET', 'b', '1'))
+    (tmp_path / 'base').write_bytes(encoded(('SET', 'a', '1')))
+    (tmp_path / 'one').write_bytes(late)
+    status, text = truncate(manifest, 1700000000)
+    assert status == 1 and 'Nothing was changed: no annotation says when that was written' in text, text
+    assert (tmp_path / 'one').read_bytes() == late
+    (tmp_path / 'base').write_bytes(late)
+    (tmp_path / 'one').write_bytes(b'')
+    status, text = truncate(manifest, 1700000000)
+    assert status == 1 and 'is a base that was written later' in text and (tmp_path / 'base').read_bytes() == late
+    (tmp_path / 'base').write_bytes(b'#TS:1700000000\r\n' + encoded(('SET', 'a', '1')))
+    (tmp_path / 'one').write_bytes(late)
+    assert truncate(manifest, 1700000000)[0] == 0 and (tmp_path / 'one').read_bytes() == b''
+
+
+def test_a_base_of_commands_says_when_it_was_written():
+    with harness.peer('vitrine', ('appendonly', 'yes'), ('aof-timestamp-enabled', 'yes'),
+                      ('aof-use-rdb-preamble', 'no')) as server, server.client() as c:
+        c.ok('SET', 'a', '1')
+        now = int(c.ok('TIME')[0])
+        c.ok('BGREWRITEAOF')
+        base = pathlib.Path(server.dir) / 'appendonlydir/appendonly.aof.2.base.aof'
+        deadline = time.monotonic() + 10
+        while not base.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        first = base.read_bytes().split(b'\r\n')[0]
+        assert first.startswith(b'#TS:') and 0 <= int(first[4:]) - now <= 5
+
+
 def test_what_a_server_has_written_is_brought_back():
     with harness.peer('vitrine', ('appendonly', 'yes'), ('aof-timestamp-enabled', 'yes')) as server:
         manifest = pathlib.Path(server.dir) / 'appendonlydir/appendonly.aof.manifest'

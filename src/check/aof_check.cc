@@ -72,6 +72,7 @@ struct FileFindings {
   bool unreadable = false, can_be_cut = false;
   int64_t snapshot_s = 0;       // when it was written, if it begins with one
   bool has_times = false;       // annotations
+  bool has_early_times = false; // ... of until `until_s`
   bool ends_later = false;      // what follows the sound bytes was written later than `until_s`
 
   FileFindings& broken(std::string why) {
@@ -99,6 +100,7 @@ void examine_commands(FileFindings& found, AofReader& reader, int64_t until_s) {
     found.has_times = found.has_times || reader.timestamp_s();
     found.ends_later = reader.timestamp_s() > until_s;
     if (found.ends_later) break;
+    found.has_early_times = found.has_early_times || reader.timestamp_s();
     for (size_t i = 0; i < batch.size() && found.problem.empty(); i++)
       if (std::string problem = problem_of(batch[i]); !problem.empty())
         found.problem = fmt::format("byte {}: {}", reader.offset_of(batch, i), problem);
@@ -186,6 +188,7 @@ std::string named(const AofManifest& manifest, const std::string& path) {
 // What a path names: one file, or those of a manifest.
 struct Log {
   std::vector<std::string> paths;
+  bool has_base = false;        // the first of them is one
   size_t last = 0;              // behind it nothing stands in the files
   std::string text;
 };
@@ -198,11 +201,21 @@ std::expected<Log, CheckReport> find_log(Files& files, const std::string& path) 
     return std::unexpected(CheckReport{Verdict::unreadable, "CANNOT BE READ: there is no " + path + "\n"});
   Log log;
   log.text = named(**manifest, path);
+  log.has_base = (*manifest)->base().has_value();
   for (const AofFile& file : (*manifest)->files()) {
     log.paths.push_back(folder_of(path) + '/' + file.name);
     if (files.size(log.paths.back()).value_or(1) > 0) log.last = log.paths.size() - 1;
   }
   return log;
+}
+
+// Why what stands before the cut may be of a later second than is asked for; empty if it is known not to be.
+std::string doubt_of_age(const Log& log, size_t at, const FileFindings& found, bool dated, bool anything_before) {
+  if (log.has_base && at == 0 && found.sound_bytes == 0) return found.path + " is a base that was written later";
+  if (!dated && anything_before)
+    return "no annotation says when that was written which stands before the first one of later, in " + found.path +
+           " at byte " + std::to_string(found.sound_bytes);
+  return {};
 }
 
 CheckReport truncate(Files& files, const std::string& text, const FileFindings& found, int64_t second) {
@@ -233,7 +246,7 @@ CheckReport truncate_aof(const std::string& path, int64_t second) {
   auto log = find_log(files, path);
   if (!log) return log.error();
   std::string text = log->text;
-  bool has_times = false;
+  bool has_times = false, dated = false, anything_before = false;
   for (size_t i = 0; i < log->paths.size(); i++) {
     FileFindings found = examine_file(files, log->paths[i], second);
     text += found.text;
@@ -242,7 +255,11 @@ CheckReport truncate_aof(const std::string& path, int64_t second) {
     if (found.snapshot_s > second)
       return {Verdict::damaged, text + fmt::format("Nothing was changed: {} is a snapshot of {} UTC, of later.\n",
                                                    found.path, moment(found.snapshot_s))};
+    dated = dated || found.has_early_times || found.snapshot_s;
+    anything_before = anything_before || found.sound_bytes > 0;
     if (!found.ends_later) continue;
+    if (std::string doubt = doubt_of_age(*log, i, found, dated, anything_before); !doubt.empty())
+      return {Verdict::damaged, text + "Nothing was changed: " + doubt + ".\n"};
     if (i >= log->last) return truncate(files, text, found, second);
     return {Verdict::damaged, text + fmt::format("Nothing was changed: what was written later begins in {}, at byte "
                                                  "{}, and that is not the last file.\n",

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/numbers.h"
+#include "wire/command_text.h"
 
 namespace vitrine {
 
@@ -24,15 +24,9 @@ void AppendLog::on_stream(Bytes unit) {
   buffer_ += unit;
 }
 
-// #TS:1700000000: what follows was written in this second or later.
 void AppendLog::annotate() {
   int64_t now_s = loop_.wall_ms() / 1000;
-  if (now_s == annotated_s_) return;
-  annotated_s_ = now_s;
-  char digits[kInt64Chars];
-  buffer_ += "#TS:";
-  buffer_.append(digits, format_int64(digits, now_s));
-  buffer_ += "\r\n";
+  if (std::exchange(annotated_s_, now_s) != now_s) append_time_note(buffer_, now_s);
 }
 
 bool AppendLog::write_turn() {

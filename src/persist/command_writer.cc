@@ -21,6 +21,7 @@ class Writer {
       : file_(file), keyspace_(keyspace), options_(options), step_(step), keys_in_step_(keys_in_step) {}
 
   std::expected<void, std::string> run(std::span<const std::string> functions) {
+    if (options_.append.timestamps) append_time_note(text_, keyspace_.now_ms() / 1000);
     for (const std::string& code : functions) command({"FUNCTION", "LOAD", code});
     for (int db = 0; db < keyspace_.databases(); db++) write_database(keyspace_.database(db));
     write_piece();

@@ -3,6 +3,7 @@
 //
 //   SELECT 0   SET k v   PEXPIREAT k 1700000000000   RPUSH l a b c ...
 //
+// With aof-timestamp-enabled #TS:<seconds> stands first: the moment of all of it.
 // Strings, lists, sets, sorted sets and hashes by their own commands, other types as a payload for RESTORE.
 #pragma once
 

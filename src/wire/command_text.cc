@@ -33,4 +33,11 @@ void append_command(std::string& to, std::span<const Bytes> argv) {
   });
 }
 
+void append_time_note(std::string& to, int64_t second) {
+  char digits[kInt64Chars];
+  to += "#TS:";
+  to.append(digits, format_int64(digits, second));
+  to += "\r\n";
+}
+
 }  // namespace vitrine

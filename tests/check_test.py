@@ -77,6 +77,21 @@ def test_what_is_no_snapshot(tmp_path):
         assert done.returncode == 2 and done.stderr.startswith('Usage:')
 
 
+def test_what_a_server_would_refuse(tmp_path):
+    path = tmp_path / 'x.rdb'
+    for body, said in [
+        (b'\x00\x01a\x01x\x00\x01b\x01x\x00\x01a\x01y', "a key that stands there twice, at byte 21, in or after the key 'a'"),
+        (b'\xf5\x05abcde', 'ERR Missing library metadata'),
+        (b'\xf5\x0e#!lua name=x\nx', 'ERR Error compiling function'),
+        (b'\xf5\x0f#!lua name=x\n--', 'ERR No functions registered'),
+    ]:
+        path.write_bytes(b'REDIS0010' + body + b'\xff' + bytes(8))
+        status, text = check(path)
+        assert status == 1 and 'DAMAGED: ' in text and said in text, text
+    path.write_bytes(b'REDIS0010\xfe\x00\x00\x01a\x01x\xfe\x01\x00\x01a\x01x\xff' + bytes(8))
+    assert check(path)[0] == 0, 'two databases'
+
+
 # ---- the append-only log ----
 
 LOGS = sorted(FIXTURES.glob('*.aof'))

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "check/census.h"
+#include "check/key_hashes.h"
+#include "check/library_check.h"
 #include "persist/snapshot_reader.h"
 
 namespace vitrine {
@@ -28,7 +30,12 @@ SnapshotFindings examine_snapshot(ReadFile& file, const std::string& path) {
   Keyspace nothing(options, 0, 0);     // the moment 0: nothing has expired
   Census census;
   SnapshotRules rules;
-  rules.examine = [&](uint64_t db, const Entry& entry, uint64_t bytes) { census.add(db, entry, bytes); };
+  KeyHashes keys;
+  rules.examine = [&](uint64_t db, const Entry& entry, uint64_t bytes) {
+    if (!keys.add(db, entry.key())) return false;
+    census.add(db, entry, bytes);
+    return true;
+  };
   auto content = read_snapshot(in, nothing, rules);
   SnapshotFindings found;
   found.keys = census.keys(), found.bytes = census.bytes();
@@ -41,6 +48,7 @@ SnapshotFindings examine_snapshot(ReadFile& file, const std::string& path) {
   if (!content->functions.empty()) found.text += fmt::format("  {} function libraries\n", content->functions.size());
   if (content->empty) found.text += fmt::format("  {} empty keys, which a server leaves out\n", content->empty);
   found.text += census.text();
+  found.problem = problem_of_libraries(content->functions);
   found.has_checksum = content->has_checksum;
   found.end = in.offset();
   found.written_at_s = content->written_at_s;

@@ -1,5 +1,5 @@
 // What `vitrine-check rdb FILE` does: reads a snapshot as the server would, keeps nothing, and tells whether it is
-// whole and what is in it. Memory: that of the largest value.
+// whole and what is in it. Memory: that of the largest value, and up to 32 bytes a key.
 #pragma once
 
 #include <cstdint>

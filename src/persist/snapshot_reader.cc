@@ -40,6 +40,7 @@ class Reader {
   }
 
  private:
+  static constexpr Bytes kTwice = "a key that stands there twice";
   static constexpr size_t kBatch = 32;
   static constexpr int64_t kLongestIdle = int64_t{1} << 40;   // seconds
   static constexpr size_t kLeastKeyBytes = 3;   // type, key, value
@@ -196,8 +197,9 @@ class Reader {
     if (pending_ == kBatch) flush_batch();
   }
   void examine(Entry* entry) {
-    content_.keys++;
-    rules_.examine(examined_db_, *entry, in_.offset() - part_offset_);
+    bool is_new = rules_.examine(examined_db_, *entry, in_.offset() - part_offset_);
+    if (is_new) content_.keys++;
+    else key_ = entry->key(), in_.fail(kTwice);
     discard(entry);
   }
   static void discard(Entry* entry) {
@@ -212,7 +214,7 @@ class Reader {
     for (; i < pending_ && !in_.failed(); i++) {
       Entry* entry = batch_[i].entry;
       if (__builtin_expect(keyspace_.adopt(db_, entry, batch_[i].hash, rules_.replace), 1)) continue;
-      in_.fail("a key that stands there twice");
+      key_ = entry->key(), in_.fail(kTwice);
     }
     std::move(batch_.begin() + static_cast<ptrdiff_t>(i), batch_.begin() + static_cast<ptrdiff_t>(pending_),
               batch_.begin());

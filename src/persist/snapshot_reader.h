@@ -24,8 +24,9 @@ struct SnapshotRules {
   // Before a key, when so many bytes were read since the last time; what fails the input meanwhile ends the reading.
   std::function<void(const SnapshotContent&)> on_progress;
   uint64_t progress_bytes = 0;
-  // Sees each key, and how many bytes of the file it takes; then none is kept, and `databases` is no limit.
-  std::function<void(uint64_t db, const Entry& entry, uint64_t file_bytes)> examine;
+  // Sees each key, and how many bytes of the file it takes, and says false when it was there already; then none is
+  // kept, and `databases` is no limit.
+  std::function<bool(uint64_t db, const Entry& entry, uint64_t file_bytes)> examine;
 };
 
 struct SnapshotContent {

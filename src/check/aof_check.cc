@@ -53,7 +53,7 @@ class CommandCensus {
   uint64_t commands_ = 0, bytes_ = 0;
 };
 
-// Why no server would take it from a log; empty if one would.
+// Why no server of this version would take it from a log; empty if one would.
 std::string problem_of(std::span<const Bytes> argv) {
   std::string name = to_lower(argv[0]);
   const CommandInfo* info = find_command_info(name);
@@ -69,6 +69,7 @@ struct FileFindings {
   std::string path, text;
   uint64_t bytes = 0, sound_bytes = 0;
   std::string problem;          // empty: it is sound
+  std::string refused;          // the first record that is whole, but that no server of this version takes
   bool unreadable = false, can_be_cut = false;
   int64_t snapshot_s = 0;       // when it was written, if it begins with one
   bool has_times = false;       // annotations
@@ -96,28 +97,28 @@ void examine_commands(FileFindings& found, AofReader& reader, int64_t until_s) {
   int64_t first_s = 0, last_s = 0;
   uint64_t unit = reader.offset();
   // One unit at a time: each may be where the file has to be cut.
-  while (found.problem.empty() && reader.read(batch, 1)) {
+  while (reader.read(batch, 1)) {
     found.has_times = found.has_times || reader.timestamp_s();
     found.ends_later = reader.timestamp_s() > until_s;
     if (found.ends_later) break;
     found.has_early_times = found.has_early_times || reader.timestamp_s();
-    for (size_t i = 0; i < batch.size() && found.problem.empty(); i++)
+    for (size_t i = 0; i < batch.size() && found.refused.empty(); i++)
       if (std::string problem = problem_of(batch[i]); !problem.empty())
-        found.problem = fmt::format("byte {}: {}", reader.offset_of(batch, i), problem);
-    if (!found.problem.empty()) break;
+        found.refused = fmt::format("{}, byte {}: {}", found.path, reader.offset_of(batch, i), problem);
     for (size_t i = 0; i < batch.size(); i++) census.add(batch[i], reader.offset_of(batch, i));
     if (!first_s) first_s = reader.timestamp_s();
     last_s = reader.timestamp_s();
     unit = reader.offset();
   }
-  found.sound_bytes = found.problem.empty() && !found.ends_later ? reader.offset() : unit;
+  found.sound_bytes = found.ends_later ? unit : reader.offset();
   found.can_be_cut = true;
   if (reader.ending() == AofReader::Ending::unreadable) found.unreadable = true;
-  if (found.problem.empty() && !found.ends_later && reader.ending() != AofReader::Ending::whole)
+  if (!found.ends_later && reader.ending() != AofReader::Ending::whole)
     found.problem = reader.sentence();
   found.text += fmt::format("{}: {} bytes, {} commands, {} transactions{}\n", found.path, found.bytes,
                             census.commands(), reader.transactions(), span_of(first_s, last_s));
   found.text += census.text();
+  if (!found.refused.empty()) found.text += "  WARNING: a server of this version will refuse " + found.refused + "\n";
 }
 
 bool begins_as_snapshot(ReadFile& file) {
@@ -231,12 +232,16 @@ CheckReport check_aof(const std::string& path, const Confirm& confirm) {
   SystemFiles files;
   auto log = find_log(files, path);
   if (!log) return log.error();
-  std::string text = log->text;
+  std::string text = log->text, refused;
   for (size_t i = 0; i < log->paths.size(); i++) {
     FileFindings found = examine_file(files, log->paths[i]);
     text += found.text;
     if (!found.problem.empty()) return settle(files, std::move(text), found, i >= log->last, confirm);
+    if (refused.empty()) refused = found.refused;
   }
+  if (!refused.empty())
+    return {Verdict::refused, text + "REFUSED: all is whole, but a server of this version will not load it: " +
+                                  refused + ". Nothing was changed.\n"};
   bool one = log->text.empty();
   return {Verdict::sound, text + (one ? "OK: read to the end.\n" : "OK: all files were read to the end.\n")};
 }

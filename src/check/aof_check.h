@@ -1,7 +1,8 @@
 // What `vitrine-check aof [--fix] FILE|MANIFEST` does: reads one file of an append-only log, or all that a manifest
 // names, as the server would, runs nothing, and tells what is in it and where it is damaged. A repair cuts a file
 // behind the last unit that is whole; only the last file with something in it can be repaired so: what follows a gap in
-// an earlier one would not fit.
+// an earlier one would not fit. A record that is whole, but of a command that is not known here, is told of and never
+// cut: a newer server, or another one, may have written it.
 #pragma once
 
 #include <functional>

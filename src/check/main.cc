@@ -24,7 +24,8 @@ constexpr const char* kHelp =
     "question, before the first command that was written after that second (Unix time), as the annotations tell that\n"
     "aof-timestamp-enabled leaves. Both want that no server uses the files. Make a copy first.\n"
     "\n"
-    "Exit status: 0 sound (or fixed), 1 damaged, 2 not readable or not asked rightly.\n";
+    "Exit status: 0 sound (or fixed), 1 damaged, 2 not readable or not asked rightly, 3 whole, but a server of this\n"
+    "version will not load it (another version's).\n";
 
 bool ask(const std::string& question) {
   std::printf("%s[y/N] ", question.c_str());

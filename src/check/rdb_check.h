@@ -9,7 +9,8 @@
 
 namespace vitrine {
 
-enum class Verdict { sound = 0, damaged = 1, unreadable = 2 };   // also the exit status
+// Also the exit status. refused: whole, but a server of this version does not take it.
+enum class Verdict { sound = 0, damaged = 1, unreadable = 2, refused = 3 };
 
 struct CheckReport {
   Verdict verdict;

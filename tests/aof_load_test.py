@@ -77,7 +77,7 @@ class Log:
             self.server.process.kill()
             self.server.process.wait()
 
-    def refused(self):
+    def refused(self, checked=f'appendonlydir/{MANIFEST}'):
         """The line that says why the server does not start; nothing on the disk has changed."""
         self.stop()
         before = contents(self.server.dir)
@@ -89,7 +89,7 @@ class Log:
         assert before == after
         lines = [line for line in self.server.log().splitlines() if 'Fatal error loading' in line]
         assert len(lines) == 1, self.server.log()
-        assert f"'vitrine-check aof appendonlydir/{MANIFEST}' says what can be kept" in lines[0]
+        assert f"'vitrine-check aof {checked}' says what can be kept" in lines[0]
         return lines[0].split('log: ', 1)[1]
 
 
@@ -156,6 +156,16 @@ def test_a_log_of_one_file_is_taken_into_the_folder():
         assert 'Successfully migrated an old-style AOF file' in log.server.log()
         with log.start() as c:
             assert c.ok('GET', 'a') == b'1'
+    with Log() as log:
+        # What cannot be read stays where it is, and nothing is made beside it.
+        single = pathlib.Path(f'{log.server.dir}/appendonly.aof')
+        single.write_bytes(b'junk' + content)
+        assert 'appendonly.aof, byte 0' in log.refused('appendonly.aof')
+        assert sorted(os.listdir(log.server.dir)) == ['appendonly.aof', 'log']
+        single.write_bytes(content + b'*3')
+        with log.start() as c:
+            assert c.ok('GET', 'a') == b'1'
+        assert log.read('appendonly.aof') == content
     with Log() as log:
         # Stopped between the manifest and the move.
         single = pathlib.Path(f'{log.server.dir}/appendonly.aof')

@@ -36,16 +36,16 @@ class AofLoader::Hold {
 AofLoader::Result<std::optional<AofManifest>> AofLoader::find(const AofPlace& place) {
   auto manifest = read_aof_manifest(files_, place.manifest());
   if (!manifest) return manifest;
-  if (!*manifest) return take_over_single_file(place);
+  is_outside_ = is_unnamed_ = false;
+  if (!*manifest) return find_single_file(place);
   const auto& base = (*manifest)->base();
   // The start that took it over was stopped before it could move the file.
-  if (base && base->name == place.prefix && !files_.exists(place.path(base->name)) && files_.exists(place.prefix))
-    if (auto moved = move_single_file(place); !moved) return problem(moved.error());
+  is_outside_ = base && base->name == place.prefix && !files_.exists(place.path(base->name)) &&
+                files_.exists(place.prefix);
   return manifest;
 }
 
-// The manifest comes first: then whoever finds the file on its way knows where it belongs.
-AofLoader::Result<std::optional<AofManifest>> AofLoader::take_over_single_file(const AofPlace& place) {
+AofLoader::Result<std::optional<AofManifest>> AofLoader::find_single_file(const AofPlace& place) {
   bool single = files_.exists(place.prefix);
   if (!single) {
     if (auto refused = refuse_lost_files(place); !refused) return problem(refused.error());
@@ -55,14 +55,21 @@ AofLoader::Result<std::optional<AofManifest>> AofLoader::take_over_single_file(c
   if (files_.exists(place.path(place.prefix)))
     return problem("There is a log in " + place.prefix + " and one in " + place.path(place.prefix) +
                    ", and no manifest says which one counts: move the other one away.");
-  if (auto made = files_.make_folder(place.folder); !made) return problem(made.error().text);
-  if (auto synced = files_.sync_folder("."); !synced) return problem(synced.error().text);
   AofManifest manifest;
   manifest.replace_base({place.prefix, 1}, 0);
-  if (auto written = write_aof_manifest(files_, place.manifest(), manifest); !written)
-    return problem(written.error().text);
-  if (auto moved = move_single_file(place); !moved) return problem(moved.error());
+  is_outside_ = is_unnamed_ = true;
   return manifest;
+}
+
+// The manifest comes first: then whoever finds the file on its way knows where it belongs.
+AofLoader::Result<void> AofLoader::adopt(const AofPlace& place, const AofManifest& manifest) {
+  if (is_unnamed_) {
+    if (auto made = files_.make_folder(place.folder); !made) return problem(made.error().text);
+    if (auto synced = files_.sync_folder("."); !synced) return problem(synced.error().text);
+    if (auto written = write_aof_manifest(files_, place.manifest(), manifest); !written)
+      return problem(written.error().text);
+  }
+  return is_outside_ ? move_single_file(place) : Result<void>();
 }
 
 AofLoader::Result<void> AofLoader::move_single_file(const AofPlace& place) {
@@ -91,7 +98,8 @@ AofLoader::Result<std::vector<AofLoader::File>> AofLoader::files_of(const AofPla
                                                                     const AofManifest& manifest) {
   std::vector<File> files;
   for (const AofFile& each : manifest.files()) {
-    File file{each.name, place.path(each.name)};
+    bool outside = is_outside_ && each.name == place.prefix;
+    File file{each.name, outside ? place.prefix : place.path(each.name)};
     auto bytes = files_.size(file.path);
     if (!bytes) return problem("The manifest " + place.manifest() + " names a file that cannot be read: " +
                                bytes.error().text);

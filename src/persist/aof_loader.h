@@ -1,8 +1,9 @@
 // AofLoader: the append-only log of the disk, back into the keyspace.
 //
-// find() says what there is: the files that the manifest names. A single file of Redis before 7 is taken into the
-// folder first, as the base. load() reads them in order; a base may be a snapshot, a snapshot with commands behind it,
-// or commands. Meanwhile nothing expires (Keyspace::hold_expiry).
+// find() says what there is: the files that the manifest names, or a single file of Redis before 7, which is read where
+// it is. load() reads them in order; when that went well adopt() takes the single file into the folder, as the base.
+// A base may be a snapshot, a snapshot with commands behind it, or commands. While it is read nothing expires
+// (Keyspace::hold_expiry).
 //
 // What a crash leaves is repaired: a unit at the end of the last file that is not whole is cut off, when
 // aof-load-truncated says so. Everything else that is wrong is an error: a sentence with file and byte, and advice.
@@ -48,6 +49,8 @@ class AofLoader {
 
   // Nothing: there is no log.
   Result<std::optional<AofManifest>> find(const AofPlace& place);
+  // After load(): `manifest`, which find() gave, is on the disk, and the files are where it says.
+  Result<void> adopt(const AofPlace& place, const AofManifest& manifest);
   // `cut_tail`: aof-load-truncated. `serve`: as Snapshots::load.
   Result<Stats> load(const AofPlace& place, const AofManifest& manifest, bool cut_tail, bool serve);
 
@@ -58,7 +61,7 @@ class AofLoader {
     uint64_t bytes = 0;
     bool is_base = false, is_last = false;   // last: nothing stands in the files behind it
   };
-  Result<std::optional<AofManifest>> take_over_single_file(const AofPlace& place);
+  Result<std::optional<AofManifest>> find_single_file(const AofPlace& place);
   Result<void> move_single_file(const AofPlace& place);
   Result<void> refuse_lost_files(const AofPlace& place);
   Result<std::vector<File>> files_of(const AofPlace& place, const AofManifest& manifest);
@@ -74,6 +77,8 @@ class AofLoader {
   Dispatcher& dispatcher_;
   Snapshots& snapshots_;
   Stats stats_;
+  // A log of one file, that is not in the folder yet; and whether no manifest names it yet.
+  bool is_outside_ = false, is_unnamed_ = false;
   std::vector<Prepared> prepared_;
 };
 

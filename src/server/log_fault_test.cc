@@ -48,8 +48,10 @@ class Server {
     AofPlace place;
     auto manifest = loader.find(place);
     if (!manifest) return std::unexpected(manifest.error());
-    if (*manifest)
+    if (*manifest) {
       if (auto loaded = loader.load(place, **manifest, true, false); !loaded) return std::unexpected(loaded.error());
+      if (auto adopted = loader.adopt(place, **manifest); !adopted) return adopted;
+    }
     return log_.begin(*manifest);
   }
   // A turn in which a client adds n to its list and, in a transaction, moves two counters; true if it gets its replies.

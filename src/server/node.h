@@ -96,6 +96,7 @@ class Node {
   void follow_persistence();
   bool load_append_log();
   bool begin_append_log(const std::optional<AofManifest>& manifest);
+  bool cannot_write_log(const std::string& why);
   void reload_append_log(Call& c);
   bool load_snapshot();
   void serve_while_loading();

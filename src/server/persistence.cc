@@ -96,7 +96,8 @@ bool Node::load_append_log() {
   auto fatal = [&](const std::string& why) {
     log(LogLevel::warning, "Fatal error loading the append-only log: %s Check who may read %s, or restore it from a "
         "backup; 'vitrine-check aof %s' says what can be kept, and with --fix (make a copy first) cuts off what can't. "
-        "Exiting.", as_sentence(why).c_str(), o.folder.c_str(), place.manifest().c_str());
+        "Exiting.", as_sentence(why).c_str(), o.folder.c_str(),
+        (files_.exists(place.manifest()) ? place.manifest() : place.prefix).c_str());
     return false;
   };
   if (auto claimed = append_only_.claim(); !claimed) {
@@ -126,15 +127,19 @@ bool Node::load_append_log() {
     log(LogLevel::warning, "%llu of %llu commands of the log were answered with an error: what was loaded may differ "
         "from what was written.", static_cast<unsigned long long>(loaded->failed),
         static_cast<unsigned long long>(loaded->commands));
+  if (auto adopted = loader.adopt(place, **manifest); !adopted) return cannot_write_log(adopted.error());
   return begin_append_log(*manifest);
+}
+
+bool Node::cannot_write_log(const std::string& why) {
+  log(LogLevel::warning, "Can't write the append-only log: %s Let the server's user write to the folder, or set "
+      "appendonly no. Exiting.", as_sentence(why).c_str());
+  return false;
 }
 
 bool Node::begin_append_log(const std::optional<AofManifest>& manifest) {
   auto begun = append_only_.begin(manifest);
-  if (!begun)
-    log(LogLevel::warning, "Can't write the append-only log: %s Let the server's user write to the folder, or set "
-        "appendonly no. Exiting.", as_sentence(begun.error()).c_str());
-  return begun.has_value();
+  return begun || cannot_write_log(begun.error());
 }
 
 // DEBUG LOADAOF: the data as the log tells it.

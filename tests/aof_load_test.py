@@ -292,6 +292,8 @@ def test_manifests_and_folders_that_are_not_as_they_should_be():
     with Log() as log:
         log.write(MANIFEST, b'file x\n')
         assert log.refused().startswith(f'The manifest appendonlydir/{MANIFEST}, line 1: it must say file, seq and')
+        log.write(MANIFEST, b'')
+        assert log.refused().startswith(f'The manifest appendonlydir/{MANIFEST} is empty.')
         log.write(MANIFEST, b'file x seq 1 type i\n')
         assert 'names a file that cannot be read: stat appendonlydir/x: No such file' in log.refused()
         os.mkdir(f'{log.folder}/x')

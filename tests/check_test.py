@@ -65,13 +65,16 @@ def test_damage_is_found(tmp_path):
 
 def test_what_is_no_snapshot(tmp_path):
     for name, content, status, said in [
-        ('empty', b'', 1, 'ends too early'), ('text', b'hello, this is a text', 1, 'does not begin with REDIS'),
-        ('newer', b'REDIS0999' + b'\xff' * 20, 1, "can't handle RDB format version 0999"),
+        ('empty', b'', 1, 'ends too early'),
+        ('text', b'hello, this is a text', 1, 'does not begin with REDIS or VALKEY, at byte 0.'),
+        ('newer', b'REDIS0999' + b'\xff' * 20, 3, "REFUSED: can't handle RDB format version 0999, at byte 9. It may be"),
+        ('none', b'REDIS00x1' + b'\xff' * 20, 1, "there is no RDB format version '00x1'"),
     ]:
         (tmp_path / name).write_bytes(content)
         assert check(tmp_path / name)[0] == status and said in check(tmp_path / name)[1]
     assert check(tmp_path) == (2, f'CANNOT BE READ: open {tmp_path}: Is a directory\n')
-    assert check(tmp_path / 'none')[0] == 2
+    assert check('/dev/null') == (2, 'CANNOT BE READ: open /dev/null: Not a regular file\n')
+    assert check(tmp_path / 'absent')[0] == 2
     for args in ([], ['rdb'], ['tape', 'x'], ['aof'], ['aof', '--fix'], ['rdb', '--fix', 'x']):
         done = subprocess.run([CHECK, *args], capture_output=True, text=True)
         assert done.returncode == 2 and done.stderr.startswith('Usage:')

@@ -147,7 +147,7 @@ def test_a_target_that_is_silent(ours):
     with ours.client() as a:
         a.ok('SET', 'k', 'v')
         said = a.call('MIGRATE', HOST, port, 'k', 0, 200)
-        assert said == Error(b'IOERR error or timeout reading from target instance')
+        assert said == Error(b'IOERR error or timeout reading to target instance')
         assert a.ok('GET', 'k') == b'v'
     held.set()
 
@@ -166,7 +166,7 @@ def test_a_target_that_dies_after_half_the_answers(ours):
     with ours.client() as a:
         a.ok('FLUSHALL'), a.ok('MSET', 'a', 1, 'b', 2, 'c', 3)
         assert a.call('MIGRATE', HOST, port, '', 0, 1000, 'KEYS', 'a', 'b', 'c') == Error(
-            b'IOERR error or timeout reading from target instance')
+            b'IOERR error or timeout reading to target instance')
         assert a.ok('MGET', 'a', 'b', 'c') == [None, b'2', b'3']
 
 

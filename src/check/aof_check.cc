@@ -70,6 +70,7 @@ struct FileFindings {
   uint64_t bytes = 0, sound_bytes = 0;
   std::string problem;          // empty: it is sound
   std::string refused;          // the first record that is whole, but that no server of this version takes
+  bool is_newer = false;        // it is a snapshot of a version that is not known here
   bool unreadable = false, can_be_cut = false;
   int64_t snapshot_s = 0;       // when it was written, if it begins with one
   bool has_times = false;       // annotations
@@ -144,6 +145,7 @@ FileFindings examine_file(Files& files, const std::string& path, int64_t until_s
   if (snapshot) {
     base = examine_snapshot(**file, path);
     found.text = base.text;
+    found.is_newer = base.is_newer;
     if (!base.problem.empty()) return found.broken(base.problem + " (a snapshot, which cannot be cut)");
     found.sound_bytes = base.end;
     found.snapshot_s = base.written_at_s;
@@ -167,6 +169,9 @@ std::string cut(Files& files, const FileFindings& found) {
 // `text` tells of all files so far; this one is damaged.
 CheckReport settle(Files& files, std::string text, const FileFindings& found, bool last, const Confirm& confirm) {
   if (found.unreadable) return {Verdict::unreadable, text + "CANNOT BE READ: " + found.problem + "\n"};
+  if (found.is_newer)
+    return {Verdict::refused, text + "REFUSED: " + found.path + ", " + found.problem +
+                                  ". It may be sound; a newer vitrine-check would say.\n"};
   uint64_t lost = found.bytes - found.sound_bytes;
   std::string damage = fmt::format("DAMAGED: {}, {}. Before it {} bytes are sound; {} are behind them.", found.path,
                                    found.problem, found.sound_bytes, lost);

@@ -41,7 +41,8 @@ SnapshotFindings examine_snapshot(ReadFile& file, const std::string& path) {
   found.keys = census.keys(), found.bytes = census.bytes();
   if (!content) {
     found.problem = source.error.empty() ? content.error() : source.error;
-    found.text = path + ":\n" + census.text();
+    found.is_newer = found.problem.starts_with(kUnknownVersion);
+    found.text = found.is_newer ? path + ":\n" : path + ":\n" + census.text();
     return found;
   }
   found.text = fmt::format("{}: {}\n", path, head_of(*content, file.size()));
@@ -61,6 +62,9 @@ CheckReport check_rdb(const std::string& path) {
   auto file = files.open_read(path);
   if (!file) return {Verdict::unreadable, "CANNOT BE READ: " + file.error().text + "\n"};
   SnapshotFindings found = examine_snapshot(**file, path);
+  if (found.is_newer)
+    return {Verdict::refused, fmt::format("{}REFUSED: {}. It may be sound; a newer vitrine-check would say.\n",
+                                          found.text, found.problem)};
   if (!found.problem.empty())
     return {Verdict::damaged, fmt::format("{}DAMAGED: {}. Before it: {} keys in {} bytes.\n", found.text, found.problem,
                                           found.keys, found.bytes)};

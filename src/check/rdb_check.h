@@ -23,6 +23,7 @@ CheckReport check_rdb(const std::string& path);
 struct SnapshotFindings {
   std::string text;          // lines: what it is, and what it holds
   std::string problem;       // empty: it is sound
+  bool is_newer = false;     // the problem is that it is of a version which is not known here
   bool has_checksum = false;
   uint64_t keys = 0, bytes = 0;   // that could be read
   uint64_t end = 0;          // behind it, in the file

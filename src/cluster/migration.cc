@@ -14,7 +14,7 @@ namespace {
 
 constexpr Bytes kNoConnection = "IOERR error or timeout connecting to the client";
 constexpr Bytes kNotWritten = "IOERR error or timeout writing to target instance";
-constexpr Bytes kNotRead = "IOERR error or timeout reading from target instance";
+constexpr Bytes kNotRead = "IOERR error or timeout reading to target instance";
 constexpr int kDefaultIdleMs = 1000;
 
 void append_command(std::string& to, std::span<const Bytes> words) {

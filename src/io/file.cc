@@ -162,7 +162,8 @@ FileResult<std::unique_ptr<ReadFile>> SystemFiles::open_read(const std::string& 
   if (!fd) return error_of("open", path);
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return error_of("stat", path);
-  if (!S_ISREG(info.st_mode)) return error_of("open", path, EISDIR);
+  if (S_ISDIR(info.st_mode)) return error_of("open", path, EISDIR);
+  if (!S_ISREG(info.st_mode)) return std::unexpected(FileError{EINVAL, "open " + path + ": Not a regular file"});
   posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   return std::make_unique<SystemReadFile>(std::move(fd), path, static_cast<uint64_t>(info.st_size));
 }

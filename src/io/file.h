@@ -70,7 +70,7 @@ class Files {
   virtual FileResult<void> write_atomic(const std::string& path, Bytes content, unsigned mode = 0644) = 0;
   // Creates the file when there is none, and continues at its end when there is.
   virtual FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode = 0644) = 0;
-  // Error EISDIR for what is no plain file.
+  // An error for what is no plain file: EISDIR for a folder, else EINVAL.
   virtual FileResult<std::unique_ptr<ReadFile>> open_read(const std::string& path) = 0;
   virtual bool exists(const std::string& path) = 0;
   virtual FileResult<uint64_t> size(const std::string& path) = 0;

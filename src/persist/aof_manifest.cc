@@ -162,6 +162,7 @@ std::expected<std::optional<AofManifest>, std::string> read_aof_manifest(Files& 
   auto text = files.read_all(path, kLongestManifest);
   if (!text && text.error().code == ENOENT) return std::nullopt;
   if (!text) return std::unexpected(text.error().text);
+  if (text->empty()) return std::unexpected("The manifest " + path + " is empty");
   auto manifest = AofManifest::parse(*text);
   if (!manifest) return std::unexpected("The manifest " + path + ", " + manifest.error());
   return *manifest;

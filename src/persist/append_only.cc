@@ -47,7 +47,10 @@ AppendOnly::~AppendOnly() {
 }
 
 void AppendOnly::update_refusal() {
-  refusal_ = log_.problem().empty() ? "" : "MISCONF Errors writing to the AOF file: " + log_.problem();
+  // Clients hear what is wrong, the log also with which file.
+  Bytes what = log_.problem();
+  if (size_t at = what.rfind(": "); at != Bytes::npos) what.remove_prefix(at + 2);
+  refusal_ = what.empty() ? "" : "MISCONF Errors writing to the AOF file: " + std::string(what);
   changed();
 }
 

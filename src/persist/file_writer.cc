@@ -117,7 +117,7 @@ void FileWriter::on_end(Child::Ending ending) {
     written = std::unexpected(std::string(kind_.title) + " terminated by signal " + std::to_string(ending.signal));
   else if (ending.status) written = std::unexpected(kind_.failed);
   written = finish(std::move(written), path_of(pid_), job_);
-  stats_.last_duration_s = (loop_.wall_ms() - stats_.start_ms + 999) / 1000;
+  stats_.last_duration_s = (loop_.wall_ms() - stats_.start_ms) / 1000;
   stats_.last_cow_bytes = stats_.cow_bytes;
   forget_child();
   auto tell = std::move(tell_end_);

@@ -1,4 +1,5 @@
 // SAVE, BGSAVE, LASTSAVE, FLUSHALL, DEBUG RELOAD.
+#include "base/log.h"
 #include "engine/call.h"
 #include "engine/command.h"
 #include "persist/commands.h"
@@ -60,6 +61,7 @@ void debug_reload(Call& c, Snapshots& snapshots) {
   }
   if (!c.args.done()) return;
   if (snapshots.loading().active()) return c.reply.error(kLoadingRefusal);
+  if (saves) snapshots.end_child("a snapshot of now takes its place");
   if (saves)
     if (auto saved = snapshots.save(); !saved) return c.reply.error("ERR " + saved.error());
   uint64_t changes = c.keyspace.stats().changes;
@@ -68,6 +70,7 @@ void debug_reload(Call& c, Snapshots& snapshots) {
   c.keyspace.stats().changes = changes;
   c.effects.nothing();
   if (!loaded) return c.reply.error("ERR Error trying to load the RDB dump: " + loaded.error());
+  log(LogLevel::warning, "DB reloaded by DEBUG RELOAD");
   c.reply.ok();
 }
 

@@ -34,7 +34,7 @@ class Reader {
       while (read_part()) {}
     if (!in_.failed()) flush_batch();
     if (!in_.failed()) return std::move(content_);
-    std::string text = in_.error() + ", at byte " + std::to_string(in_.error_offset());
+    std::string text = in_.error() + ", at byte " + std::to_string(is_none_ ? 0 : in_.error_offset());
     if (!key_.empty()) text += ", in or after the key '" + key_.substr(0, 64) + "'";
     return std::unexpected(text);
   }
@@ -53,13 +53,13 @@ class Reader {
     Bytes magic = in_.raw(9);
     if (in_.failed()) return false;
     content_.valkey = magic.starts_with("VALKEY");
-    if (!content_.valkey && !magic.starts_with("REDIS"))
-      return in_.fail("this is no snapshot: it does not begin with REDIS or VALKEY");
-    auto version = digits_of(magic.substr(content_.valkey ? 6 : 5));
-    content_.version = version ? static_cast<int>(*version) : 0;
-    if (!version || (!rules_.any_version && !is_known_version(content_.version)) || *version == 0)
-      return in_.fail("can't handle RDB format version " + std::string(magic.substr(content_.valkey ? 6 : 5)) +
-                      " (rdb-version-check relaxed tries)");
+    is_none_ = !content_.valkey && !magic.starts_with("REDIS");
+    if (is_none_) return in_.fail("this is no snapshot: it does not begin with REDIS or VALKEY");
+    std::string digits(magic.substr(content_.valkey ? 6 : 5));
+    content_.version = static_cast<int>(digits_of(digits).value_or(0));
+    if (content_.version == 0) return in_.fail("there is no RDB format version '" + digits + "'");
+    if (!rules_.any_version && !is_known_version(content_.version))
+      return in_.fail(std::string(kUnknownVersion) + digits + std::string(rules_.version_advice));
     in_.set_version(content_.version);
     return true;
   }
@@ -230,7 +230,7 @@ class Reader {
   SnapshotContent content_;
   int db_ = 0;
   uint64_t examined_db_ = 0, part_offset_ = 0, next_progress_ = 0;
-  bool head_told_ = false;
+  bool head_told_ = false, is_none_ = false;
   int64_t expire_at_ms_ = kNoExpiry, idle_s_ = -1;
   int frequency_ = -1;
   std::string key_;                    // while its value is read

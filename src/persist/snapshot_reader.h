@@ -17,6 +17,7 @@ struct SnapshotContent;
 
 struct SnapshotRules {
   bool any_version = false;            // newer than we know: try
+  Bytes version_advice;                // what an error of a newer version says behind it
   bool checksum = true;                // verify it
   bool replace = false;                // keys that are there already: else an error
   // Once, when all is known that the file says of itself.
@@ -68,6 +69,9 @@ class FileSource final : public RdbInput::Source {
   std::function<bool(uint64_t)> on_bytes_;
   std::string stopped_;
 };
+
+// How the error about a version begins that we do not know.
+inline constexpr Bytes kUnknownVersion = "can't handle RDB format version ";
 
 // Whether a reader of ours takes values of that version.
 bool is_known_version(int version);

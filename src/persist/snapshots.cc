@@ -162,11 +162,14 @@ bool Snapshots::cancel_background() {
 
 void Snapshots::follow_flush() {
   if (loading_.active()) return;       // a log that is replayed tells of a moment long past
-  if (writer_.end()) {
-    log(LogLevel::notice, "Background saving was ended: its data was flushed");
-    changed();
-  }
+  end_child("its data was flushed");
   if (has_save_points()) (void)write_now();
+}
+
+void Snapshots::end_child(const char* why) {
+  if (!writer_.end()) return;
+  log(LogLevel::notice, "Background saving was ended: %s", why);
+  changed();
 }
 
 void Snapshots::tend() {
@@ -228,6 +231,7 @@ std::expected<SnapshotContent, std::string> Snapshots::load_from(ReadFile& file,
   reading = &in;
   SnapshotRules rules;
   rules.any_version = options_.version_check == PersistOptions::VersionCheck::relaxed;
+  rules.version_advice = " (rdb-version-check relaxed tries)";
   rules.checksum = options_.checksum;
   rules.replace = replace;
   rules.on_head = [&](const SnapshotContent& content) { tell_head(content); };

@@ -56,6 +56,8 @@ class Snapshots {
   // FLUSHALL has emptied the databases: what went must not come back by a snapshot of before. A child's is given up;
   // where save points are set the file is written anew.
   void follow_flush();
+  // BGSAVE's child, if there is one, has no result.
+  void end_child(const char* why);
   // About ten times a second.
   void tend();
   bool has_save_points() const { return !options_.save_points.empty(); }

@@ -153,6 +153,7 @@ void Node::reload_append_log(Call& c) {
   auto loaded = loader.load({o.folder, o.prefix}, *manifest, false, false);
   c.effects.nothing();
   if (!loaded) return c.reply.error("ERR Error trying to load the AOF files: " + loaded.error());
+  log(LogLevel::warning, "Append Only File loaded by DEBUG LOADAOF");
   c.reply.ok();
 }
 

@@ -307,10 +307,10 @@ def test_manifests_and_folders_that_are_not_as_they_should_be():
     with Log() as log:
         log.write('appendonly.aof', b'')
         pathlib.Path(f'{log.server.dir}/appendonly.aof').write_bytes(encoded(('SET', 'a', '1')))
-        assert 'move the other one away' in log.refused()
+        assert 'move the other one away' in log.refused('appendonly.aof')
     with Log() as log:
         os.mkdir(f'{log.server.dir}/appendonly.aof')
-        assert 'appendonly.aof: Is a directory' in log.refused()
+        assert 'appendonly.aof: Is a directory' in log.refused('appendonly.aof')
     with Log() as log:
         pathlib.Path(log.folder).write_bytes(b'')
         assert 'Not a directory' in log.refused()

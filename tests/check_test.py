@@ -67,7 +67,7 @@ def test_what_is_no_snapshot(tmp_path):
     for name, content, status, said in [
         ('empty', b'', 1, 'ends too early'),
         ('text', b'hello, this is a text', 1, 'does not begin with REDIS or VALKEY, at byte 0.'),
-        ('newer', b'REDIS0999' + b'\xff' * 20, 3, "REFUSED: can't handle RDB format version 0999, at byte 9. It may be"),
+        ('newer', b'REDIS0999' + b'\xff' * 20, 3, "REFUSED: can't handle RDB format version 0999, at byte 9."),
         ('none', b'REDIS00x1' + b'\xff' * 20, 1, "there is no RDB format version '00x1'"),
     ]:
         (tmp_path / name).write_bytes(content)
@@ -83,7 +83,7 @@ def test_what_is_no_snapshot(tmp_path):
 def test_what_a_server_would_refuse(tmp_path):
     path = tmp_path / 'x.rdb'
     for body, said in [
-        (b'\x00\x01a\x01x\x00\x01b\x01x\x00\x01a\x01y', "a key that stands there twice, at byte 21, in or after the key 'a'"),
+        (b'\x00\x01a\x01x\x00\x01b\x01x\x00\x01a\x01y', "a key that stands there twice, at byte 24, in or after"),
         (b'\xf5\x05abcde', 'ERR Missing library metadata'),
         (b'\xf5\x0e#!lua name=x\nx', 'ERR Error compiling function'),
         (b'\xf5\x0f#!lua name=x\n--', 'ERR No functions registered'),
@@ -149,8 +149,7 @@ def test_what_is_whole_but_not_known_here_is_told_of_and_never_cut(tmp_path):
                          (encoded(('MULTI',), ('SET', 'c'), ('EXEC',)), 'wrong number of arguments')]:
         path.write_bytes(good + strange + good)
         for status, text in (check(path, 'aof'), fix(path, 'y\n')):
-            at = len(good) + strange.index(b'*3' if b'SEU' in strange else b'*2')
-            assert status == 3 and f'will refuse {path}, byte {at}: ' in text and why in text, text
+            assert status == 3 and f'will refuse {path}, byte {len(good)}: ' in text and why in text, text
             assert 'REFUSED: ' in text and 'DAMAGED' not in text and 'commands' in text
             assert path.read_bytes() == good + strange + good
         path.write_bytes(good + strange + good + b'*3')

@@ -94,10 +94,11 @@ bool Node::load_append_log() {
   AofLoader loader(files_, keyspace_, dispatcher_, snapshots_);
   int64_t start_us = loop_.clock().monotonic_us();
   auto fatal = [&](const std::string& why) {
+    bool is_single = !files_.exists(place.manifest()) && files_.exists(place.prefix);
     log(LogLevel::warning, "Fatal error loading the append-only log: %s Check who may read %s, or restore it from a "
         "backup; 'vitrine-check aof %s' says what can be kept, and with --fix (make a copy first) cuts off what can't. "
         "Exiting.", as_sentence(why).c_str(), o.folder.c_str(),
-        (files_.exists(place.manifest()) ? place.manifest() : place.prefix).c_str());
+        (is_single ? place.prefix : place.manifest()).c_str());
     return false;
   };
   if (auto claimed = append_only_.claim(); !claimed) {

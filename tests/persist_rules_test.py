@@ -1,0 +1,168 @@
+"""When data may be written and when not: while it is loaded, when it is flushed, before the first rewrite is done."""
+
+import os
+import pathlib
+import re
+import signal
+import sys
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import harness                                                    # noqa: E402
+from persist_test import info, oracle_only, wait_for              # noqa: E402
+
+
+# ---- while data is loaded ----
+
+def slow_server(*settings, keys=3000, delay=1000):
+    """A server with a snapshot that takes its time to load."""
+    server = harness.peer('vitrine', *settings)
+    with server.client() as c:
+        c.ok('DEBUG', 'POPULATE', keys)
+        c.ok('SAVE')
+    server.process.kill()
+    server.process.wait()
+    server.settings += [('key-load-delay', delay), ('loading-process-events-interval-bytes', 1024)]
+    return server
+
+
+@pytest.mark.parametrize('log', ['no', 'yes'])
+def test_nothing_half_loaded_is_written(log):
+    with slow_server() as server:
+        if log == 'yes':
+            server.settings = [s for s in server.settings if s[0] != 'key-load-delay']
+            server.start()
+            with server.client() as c:
+                c.ok('CONFIG', 'SET', 'appendonly', 'yes')
+                wait_for(lambda: os.path.exists(f'{server.dir}/appendonlydir/appendonly.aof.1.base.rdb'))
+                wait_for(lambda: info(c)['aof_rewrite_in_progress'] == '0')
+            server.process.kill()
+            server.process.wait()
+            server.settings += [('key-load-delay', 1000), ('appendonly', 'yes')]
+        before = files_of(server)
+        server.start()
+        with server.client() as c:
+            refusal = b'LOADING Redis is loading the dataset in memory'
+            for words in (('appendonly', 'no'), ('appendonly', 'yes'), ('appendfsync', 'no', 'appendonly', 'yes')):
+                assert c.call('CONFIG', 'SET', *words) == refusal
+            assert c.ok('CONFIG', 'GET', 'appendonly')[1] == log.encode()
+            for words in (['BGREWRITEAOF'], ['BGSAVE'], ['BGSAVE', 'SCHEDULE'], ['SAVE'], ['DEBUG', 'RELOAD'],
+                          ['DEBUG', 'POPULATE', '5'], ['FLUSHALL']):
+                assert c.call(*words) == refusal, words
+            c.ok('CONFIG', 'SET', 'maxmemory', '1gb')
+            assert info(c)['loading'] == '1' and files_of(server) == before
+            wait_for(lambda: info(c)['loading'] == '0', 20)
+            assert c.ok('DBSIZE') == 3000
+            c.ok('CONFIG', 'SET', 'appendonly', 'yes')
+
+
+def files_of(server):
+    return {os.path.join(where, name): os.path.getsize(os.path.join(where, name))
+            for where, _, names in os.walk(server.dir) for name in names if name != 'log'}
+
+
+def test_info_and_the_log_tell_how_far_a_load_is():
+    with slow_server(keys=4000) as server:
+        server.start()
+        seen = []
+        with server.client() as c:
+            for _ in range(6):
+                seen.append(info(c))
+                time.sleep(0.1)
+            log = server.log()
+            assert 'Loading RDB produced by version' in log and 'RDB age ' in log
+            assert 'RDB memory usage when created ' in log and 'Done loading' not in log
+            assert all(int(now['loading_rdb_used_mem']) > 0 for now in seen)
+            for field in ('rdb_last_load_keys_loaded', 'loading_loaded_bytes'):
+                numbers = [int(now[field]) for now in seen]
+                assert numbers == sorted(set(numbers)), (field, numbers)
+            assert int(seen[-1]['loading_loaded_bytes']) < int(seen[-1]['loading_total_bytes'])
+            wait_for(lambda: re.search(r'Loading dump.rdb: \d+% of', server.log()), 3)
+
+
+def test_a_server_told_to_end_while_it_loads_was_never_ready():
+    with slow_server() as server:
+        server.start()
+        open(server.log_path, 'w').close()
+        assert server.terminate(2) == 0
+        assert 'Ready to accept connections' not in server.log()
+
+
+# ---- FLUSHALL, LASTSAVE and the first rewrite ----
+
+def test_lastsave_is_the_moment_of_the_last_save():
+    with harness.peer('vitrine') as server, server.client() as c:
+        before = c.ok('LASTSAVE')
+        wait_for(lambda: int(c.ok('TIME')[0]) > before)
+        c.ok('SAVE')
+        assert c.ok('LASTSAVE') > before and c.ok('LASTSAVE') == int(info(c)['rdb_last_save_time'])
+
+
+@pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])
+@pytest.mark.parametrize('save, left', [(['3600', '1'], [0, 0, 2, 1, 4]), ([''], None)])
+def test_flushed_data_does_not_come_back(peer, save, left):
+    def changes():
+        return int(info(c)['rdb_changes_since_last_save'])
+    with harness.peer(peer, ('save', save)) as server, server.client() as c:
+        found = []
+        for words in (['FLUSHALL'], ['FLUSHALL', 'ASYNC'], ['EXEC'],
+                      ['EVAL', "redis.call('set', 'a', 1) redis.call('flushall') redis.call('set', 'b', 1)", 0],
+                      ['FLUSHDB']):
+            c.ok('DEL', 'a', 'b'), c.ok('SAVE')
+            c.ok('MSET', 'a', 1, 'b', 2)
+            if words == ['EXEC']:
+                c.ok('MULTI'), c.ok('SET', 'a', 1), c.ok('FLUSHALL'), c.ok('SET', 'a', 1), c.ok('SET', 'b', 1)
+            c.ok(*words)
+            found.append(changes())
+        if left:
+            assert found == left
+        else:
+            assert min(found) > 0
+    with harness.peer(peer, ('save', save)) as server:
+        with server.client() as c:
+            for i in range(100):
+                c.ok('SET', f'k{i}', i)
+            c.ok('CONFIG', 'SET', 'rdb-key-save-delay', 10000)
+            c.ok('BGSAVE')
+            c.ok('FLUSHALL')
+            wait_for(lambda: info(c)['rdb_bgsave_in_progress'] == '0', 0.5)
+            time.sleep(1.2)
+        server.restart()
+        with server.client() as c:
+            assert c.ok('DBSIZE') == 0
+
+
+@pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])
+def test_no_end_before_the_first_rewrite_is_done(peer):
+    with harness.peer(peer, ('rdb-key-save-delay', 20000)) as server, server.client() as c:
+        for i in range(50):
+            c.ok('SET', f'k{i}', i)
+        c.ok('CONFIG', 'SET', 'appendonly', 'yes')
+        assert c.call('SHUTDOWN') == b'ERR Errors trying to SHUTDOWN. Check logs.'
+        assert "Writing initial AOF, can't exit" in server.log()
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        assert c.ok('PING') == b'PONG'
+        c.send('SHUTDOWN', 'FORCE')
+        assert c.at_end() and server.process.wait(5) == 0
+
+
+def test_reload_takes_the_place_of_a_background_save():
+    with harness.peer('vitrine', ('appendonly', 'yes')) as server, server.client() as c:
+        for i in range(100):
+            c.ok('SET', f'k{i}', i)
+        c.ok('BGSAVE')
+        wait_for(lambda: info(c)['rdb_bgsave_in_progress'] == '0')
+        assert info(c)['rdb_last_bgsave_time_sec'] == '0', 'whole seconds that have passed'
+        c.ok('CONFIG', 'SET', 'rdb-key-save-delay', 100000)
+        c.ok('BGSAVE')
+        c.ok('CONFIG', 'SET', 'rdb-key-save-delay', 0)
+        c.ok('DEBUG', 'RELOAD')
+        assert info(c)['rdb_bgsave_in_progress'] == '0' and c.ok('DBSIZE') == 100
+        c.ok('DEBUG', 'LOADAOF')
+        assert 'DB reloaded by DEBUG RELOAD' in server.log()
+        assert 'Append Only File loaded by DEBUG LOADAOF' in server.log()

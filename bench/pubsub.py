@@ -4,7 +4,8 @@
   bench/pubsub.py [--subscribers 10000] [--messages 20] [--bytes 100] [--rounds 3]
 
 `alone`: each message is published when the last has reached everybody, so that every delivery needs a write of its own;
-`together`: ten are published at once. The figure is the server's CPU time per delivery, all of it and what user mode
+`in a row`: one client publishes the next as soon as it is told how many the last will reach; `together`: ten are
+published at once. The figure is the server's CPU time per delivery, all of it and what user mode
 has of it; the servers take turns.
 """
 
@@ -13,11 +14,12 @@ import resource
 import select
 import statistics
 import sys
+import threading
 import time
 
 from peers import Peer, encode
 
-TOGETHER = 10
+ROWS = {'alone': (1, True), 'in a row': (1, False), 'together': (10, True)}    # at once; waits until all are there
 
 
 class Crowd:
@@ -33,22 +35,30 @@ class Crowd:
             self.poll.register(c.sock.fileno(), select.EPOLLIN)
         self.publisher = peer.server.client(timeout=60)
 
-    def deliver(self, count, body):
-        """Publishes so many messages at once and waits until everybody has them."""
-        self.publisher.send_bytes(encode('PUBLISH', 'news', body) * count)
+    def receive(self, count, body):
+        """Waits until everybody has so many messages."""
         expected = len(encode('message', 'news', body)) * count * len(self.clients)
         while expected:
             for fd, _ in self.poll.poll(60, 4096):
                 expected -= len(self.clients[fd].recv(1 << 16))
-        for _ in range(count):
-            assert self.publisher.reply() == len(self.clients)
 
-    def measure(self, messages, together, body):
+    def publish(self, count, at_once, body):
+        for _ in range(count // at_once):
+            self.publisher.send_bytes(encode('PUBLISH', 'news', body) * at_once)
+            for _ in range(at_once):
+                assert self.publisher.reply() == len(self.clients)
+
+    def measure(self, messages, at_once, waits, body):
+        """Messages so many at once; the next when everybody has those, or as soon as the publisher is answered."""
         before = self.peer.cpu()
-        for _ in range(messages // together):
-            self.deliver(together, body)
+        step = at_once if waits else messages
+        for _ in range(messages // step):
+            publishing = threading.Thread(target=self.publish, args=(step, at_once, body))
+            publishing.start()
+            self.receive(step, body)
+            publishing.join()
         spent = self.peer.cpu() - before
-        deliveries = messages // together * together * len(self.clients)
+        deliveries = messages // step * step * len(self.clients)
         return spent.total / deliveries * 1e6, spent.user / deliveries * 1e6
 
     def close(self):
@@ -79,11 +89,11 @@ def main():
         for turn in range(o.rounds):
             for peer in peers if turn % 2 == 0 else reversed(peers):
                 crowd = Crowd(peer, o.subscribers)
-                for row, together in (('alone', 1), ('together', TOGETHER)):
-                    costs.setdefault((row, peer.name), []).append(crowd.measure(o.messages, together, body))
+                for row, how in ROWS.items():
+                    costs.setdefault((row, peer.name), []).append(crowd.measure(o.messages, *how, body))
                 crowd.close()
         print('| deliveries | Vitrine, us | of it user | Redis, us | of it user | ratio | user |\n' + '|---' * 7 + '|')
-        for row in ('alone', 'together'):
+        for row in ROWS:
             (ours, our_user), (theirs, their_user) = (
                 [statistics.median(x) for x in zip(*costs[row, name])] for name in names)
             print(f'| {row} | {ours:.3f} | {our_user:.3f} | {theirs:.3f} | {their_user:.3f} | {ours / theirs:.2f} | '

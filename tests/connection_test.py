@@ -2,6 +2,7 @@
 VITRINE_PEER=oracle runs the same against Redis 7.0.15."""
 
 import pathlib
+import re
 import socket
 import sys
 import time
@@ -357,6 +358,25 @@ def test_pause_all_and_writes(server):
         assert admin.ok('GET', 'short') is None
         admin.ok('CLIENT', 'UNPAUSE')
         assert c.reply() == [4]
+
+
+def test_nothing_goes_by_itself_while_writes_are_paused():
+    def stat(name):
+        text = c.ok('INFO', 'stats').decode()
+        return int(next(x for x in text.splitlines() if x.startswith(name + ':')).split(':')[1])
+    with start('--maxmemory-policy', 'allkeys-lru') as s, s.client() as c:
+        for i in range(500):
+            c.ok('SET', f'k{i}', 'x' * 500)
+        c.ok('SET', 'short', 'x', 'PX', '60')
+        before = c.ok('DBSIZE')
+        c.ok('CLIENT', 'PAUSE', '10000', 'WRITE')
+        used = int(re.search(rb'used_memory:(\d+)', c.ok('INFO', 'memory'))[1])
+        c.ok('CONFIG', 'SET', 'maxmemory', used - 100_000)
+        time.sleep(0.3)
+        assert c.ok('GET', 'short') is None and c.ok('RANDOMKEY') is not None
+        assert (c.ok('DBSIZE'), stat('expired_keys'), stat('evicted_keys')) == (before, 0, 0)
+        c.ok('CLIENT', 'UNPAUSE')
+        eventually(lambda: stat('evicted_keys') > 50 and c.ok('DBSIZE') < before - 50, 5)
 
 
 def test_pause_keeps_connections_that_wait_and_those_that_go(server):

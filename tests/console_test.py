@@ -37,6 +37,30 @@ def test_monitor_shows_commands_as_they_end_and_hides_secrets(server):
                      '3 "AUTH" "(redacted)"', '0 "RESET"']
 
 
+def test_a_shorter_log_forgets_at_once(server):
+    with server.client() as c:
+        c.ok('CONFIG', 'SET', 'slowlog-log-slower-than', '0')
+        for _ in range(8):
+            c.ok('PING')
+        c.ok('CONFIG', 'SET', 'slowlog-log-slower-than', '10000', 'slowlog-max-len', '2')
+        assert c.ok('SLOWLOG', 'LEN') == 2
+        c.ok('CONFIG', 'SET', 'slowlog-max-len', '128')
+
+
+def test_errors_and_refusals_are_counted_once(server):
+    with server.client() as c:
+        c.ok('HSET', 'h', 'a', 1)
+        c.ok('CONFIG', 'RESETSTAT')
+        c.ok('MULTI'), c.ok('INCR', 'h')
+        assert c.call('EXEC')[0].startswith(b'WRONGTYPE')
+        c.call('NOSUCH'), c.call('GET'), c.call('CONFIG', 'NOSUCH')
+        got = info(c, 'everything')
+        assert got['errorstat_WRONGTYPE'] == 'count=1' and got['total_error_replies'] == '4'
+        assert 'failed_calls=0' in got['cmdstat_exec'] and 'failed_calls=1' in got['cmdstat_incr']
+        assert got['total_commands_processed'] == '4', 'RESETSTAT, MULTI, INCR, EXEC, without INFO and what was refused'
+        assert 'cmdstat_config' not in got
+
+
 def test_info_counts_what_happened(server):
     with server.client() as c:
         c.ok('FLUSHALL')

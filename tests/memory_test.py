@@ -472,6 +472,18 @@ def fill_all_types(client, chance):
             ('HPEXPIRE', f'h:{i}', '1000000', 'FIELDS', '1', 'f0')])
 
 
+@pytest.mark.parametrize('write', [('SET', 'k', 'other'), ('SET', 'k', 'other', 'KEEPTTL'), ('MSET', 'k', '2'),
+                                   ('SUNIONSTORE', 'k', 'set'), ('BITOP', 'NOT', 'k', 'k'), ('SET', 'k', 'x' * 2000)])
+def test_overwriting_is_using(client, write):
+    client.ok('FLUSHALL')
+    client.ok('SADD', 'set', 'a')
+    client.ok('SET', 'k', 'a')
+    client.ok('RESTORE', 'k', 0, client.ok('DUMP', 'k'), 'REPLACE', 'IDLETIME', 1000)
+    assert client.ok('OBJECT', 'IDLETIME', 'k') >= 999
+    client.ok(*write)
+    assert client.ok('OBJECT', 'IDLETIME', 'k') < 100
+
+
 @pytest.mark.parametrize('mode', ['SYNC', 'ASYNC'])
 def test_memory_returns_to_where_it_was(client, mode):
     fill_all_types(client, random.Random(1))                      # buffers and tables of the server's own have grown

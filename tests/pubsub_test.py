@@ -29,6 +29,27 @@ def test_a_user_who_loses_a_channel_is_cut(server, verb, channel, rule):
         assert stays.at_end()
 
 
+def test_a_crowd_gets_every_message_in_order(server):
+    """More listeners than one slice serves, published to one message after the other, while some of them leave."""
+    crowd = [server.client(timeout=30) for _ in range(600)]
+    try:
+        for listener in crowd:
+            listener.ok('SUBSCRIBE', 'news')
+        with server.client(timeout=30) as c:
+            for i in range(40):
+                assert c.ok('PUBLISH', 'news', f'{i:04}' * 50) >= len(crowd)
+                if i in (10, 20):
+                    for _ in range(50):
+                        crowd.pop(i).close()
+                    eventually(lambda: c.ok('PUBSUB', 'NUMSUB', 'news')[1] == len(crowd), 10)
+            for listener in crowd:
+                assert [listener.reply()[2] for _ in range(40)] == [b'%04d' % i * 50 for i in range(40)]
+            assert c.ok('PING') == b'PONG'
+    finally:
+        for listener in crowd:
+            listener.close()
+
+
 def test_nothing_of_a_listener_that_left_is_kept(server):
     def figure(name):
         text = admin.ok('INFO', 'everything').decode()

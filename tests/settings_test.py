@@ -68,6 +68,7 @@ BAD_CONFIGS = [
     'sentinel monitor x', 'loadmodule /nosuch.so', 'replicaof x', 'replicaof x y', 'slaveof 1.2.3.4 99999',
     'shutdown-on-sigterm save nosave', 'logfile', 'maxmemory 1gb 2gb', 'appendfilename a/b', 'dbfilename a/b',
     'bind ' + ' '.join(['1.1.1.1'] * 17), 'server_cpulist', 'user', '\tport\t x',
+    'user a on badrule', 'user a on <nope', 'user a on "~with space"', 'user a on (+get badrule)',
     'rename-command GET X\nrename-command GET Y', 'rename-command GET X\nrename-command SET x',
 ]
 
@@ -458,6 +459,15 @@ timeout 5
         assert {n: config(c, n) for n in before} == before
         assert before['hz'] == '21' and before['maxmemory'] == str(200 << 20)
         assert c.call('FLUSHALL').startswith(b'ERR unknown command')
+
+
+def test_rewrite_leaves_other_forms_of_the_same_amount(tmp_path):
+    text = f'dir {tmp_path}\nmaxmemory 104857600\nstream-node-max-bytes 4096\nproto-max-bulk-len 536870912\n'
+    conf = write(tmp_path / 'a.conf', text)
+    with start(config_file=conf) as s, s.client() as c:
+        c.ok('CONFIG', 'SET', 'dir', str(tmp_path))
+        c.ok('CONFIG', 'REWRITE')
+        assert pathlib.Path(conf).read_text().startswith(text)
 
 
 def test_rewrite_without_a_file_or_without_permission(tmp_path):

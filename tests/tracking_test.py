@@ -170,6 +170,37 @@ def test_opt_in_and_opt_out(server, admin):
         assert pushes_before_pong(c) == [keys(b'b'), keys(b'c')]
 
 
+@pytest.mark.skipif(PEER == 'oracle', reason='7.0 remembers the keys that a script declares (7.2: those that it reads)')
+@pytest.mark.parametrize('script,declared,told', [
+    ("return redis.call('get', 'a')", ['a'], [keys(b'a')]),
+    ("return redis.call('get', 'a')", [], [keys(b'a')]),
+    ("#!lua flags=no-writes\nreturn redis.call('mget', 'a', 'b')", ['a'], [keys(b'a'), keys(b'b')]),
+    ('return 1', ['a', 'b'], [])])
+@pytest.mark.parametrize('verb', ['EVAL', 'EVAL_RO', 'MULTI'])
+def test_what_a_script_reads_is_remembered(server, admin, verb, script, declared, told):
+    admin.ok('MSET', 'a', 1, 'b', 1)
+    with server.client(resp3=True) as c:
+        c.ok('CLIENT', 'TRACKING', 'ON')
+        if verb == 'MULTI':
+            c.ok('MULTI')
+        c.ok('EVAL' if verb == 'MULTI' else verb, script, len(declared), *declared)
+        if verb == 'MULTI':
+            c.ok('EXEC')
+        admin.ok('SET', 'a', 2)
+        admin.ok('SET', 'b', 2)
+        assert pushes_before_pong(c) == told
+
+
+@pytest.mark.skipif(PEER == 'oracle', reason='what a script reads')
+def test_own_writes_of_a_script_are_own_writes(server, admin):
+    with server.client(resp3=True) as c:
+        c.ok('CLIENT', 'TRACKING', 'ON', 'NOLOOP')
+        c.ok('EVAL', "redis.call('get', 'a') redis.call('set', 'a', 1) return redis.call('get', 'a')", 0)
+        assert pushes_before_pong(c) == []
+        admin.ok('SET', 'a', 2)
+        assert pushes_before_pong(c) == [keys(b'a')]
+
+
 def test_broadcast(server, admin):
     with server.client(resp3=True) as c, server.client(resp3=True) as every:
         c.ok('CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', 'user:', 'PREFIX', 'x')

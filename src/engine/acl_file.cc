@@ -95,26 +95,28 @@ std::vector<std::string> Acl::lines() const {
   return lines;
 }
 
-std::expected<AclUser, std::string> user_of(const AclOptions::UserLine& line, const ChannelDefault& channels) {
+std::expected<AclUser, UserLineProblem> user_of(const AclOptions::UserLine& line, const ChannelDefault& channels) {
   if (line.name.find_first_of(" \t\n\v\f\r") != Bytes::npos)
-    return std::unexpected("Spaces not allowed in ACL usernames");
+    return std::unexpected(UserLineProblem{"", "Spaces not allowed in ACL usernames", true});
   std::vector<Bytes> words(line.rules.begin(), line.rules.end());
   std::vector<std::string> rules;
-  if (std::string open = join_selectors(words, rules); !open.empty())
-    return std::unexpected("Unmatched parenthesis in selector definition of the user named '" + line.name + "'");
+  if (std::string open = join_selectors(words, rules); !open.empty()) {
+    std::string reason = "Unmatched parenthesis in selector definition";
+    return std::unexpected(UserLineProblem{reason, reason + " of the user named '" + line.name + "'"});
+  }
   AclUser user(line.name, channels);
   if (line.name == "default") rules.insert(rules.begin(), "reset");
   size_t at = 0;
-  if (std::string problem = user.apply(rules, at); !problem.empty())
-    return std::unexpected("Error loading ACL rule '" + shown_rule(rules[at]) + "' for the user named '" + line.name +
-                           "': " + problem);
-  return user;
+  std::string reason = user.apply(rules, at);
+  if (reason.empty()) return user;
+  std::string text = "Error loading ACL rule '" + shown_rule(rules[at]) + "' for the user named '" + line.name + "': ";
+  return std::unexpected(UserLineProblem{reason, text + reason, reason.starts_with("Unknown command")});
 }
 
 std::string Acl::load_configured_users() {
   for (const AclOptions::UserLine& line : options_.users) {
     auto user = user_of(line, options_.pubsub_default);
-    if (!user) return user.error();
+    if (!user) return user.error().text;
     User& slot = users_[line.name];
     if (slot) *slot = std::move(*user);
     else slot = std::make_shared<AclUser>(std::move(*user));

@@ -71,8 +71,13 @@ class AclUser {
 // is empty, or the word with a parenthesis that is never closed.
 std::string join_selectors(std::span<const Bytes> words, std::vector<std::string>& rules);
 
-// The user that a `user` line of the configuration describes, or what is wrong with it, without any password.
-// `channels` must outlive the user.
-std::expected<AclUser, std::string> user_of(const AclOptions::UserLine& line, const ChannelDefault& channels);
+// The user that a `user` line of the configuration describes, or what is wrong with it. `channels` must outlive the
+// user.
+struct UserLineProblem {
+  std::string reason;
+  std::string text;       // the same with the rule that is wrong, without any password
+  bool may_wait = false;  // known only when all is there (the name of a command); Redis tells it in the log
+};
+std::expected<AclUser, UserLineProblem> user_of(const AclOptions::UserLine& line, const ChannelDefault& channels);
 
 }  // namespace vitrine

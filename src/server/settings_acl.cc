@@ -17,8 +17,8 @@ Refusal read_user(std::span<const std::string> words, AclOptions& o) {
       return "Error in user declaration '" + words[0] +
              "': Duplicate user found. A user can only be defined once in config files";
   AclOptions::UserLine line{words[0], {words.begin() + 1, words.end()}};
-  if (auto user = user_of(line, o.pubsub_default); !user)
-    return "Error in user declaration '" + words[0] + "': " + user.error();
+  if (auto user = user_of(line, o.pubsub_default); !user && !user.error().may_wait)
+    return "Error in user declaration '" + words[0] + "': " + user.error().reason;
   o.users.push_back(std::move(line));
   return {};
 }

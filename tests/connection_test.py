@@ -364,7 +364,7 @@ def test_nothing_goes_by_itself_while_writes_are_paused():
     def stat(name):
         text = c.ok('INFO', 'stats').decode()
         return int(next(x for x in text.splitlines() if x.startswith(name + ':')).split(':')[1])
-    with start('--maxmemory-policy', 'allkeys-lru') as s, s.client() as c:
+    with start(('maxmemory-policy', 'allkeys-lru')) as s, s.client() as c:
         for i in range(500):
             c.ok('SET', f'k{i}', 'x' * 500)
         c.ok('SET', 'short', 'x', 'PX', '60')

@@ -462,10 +462,9 @@ timeout 5
 
 
 def test_rewrite_leaves_other_forms_of_the_same_amount(tmp_path):
-    text = f'dir {tmp_path}\nmaxmemory 104857600\nstream-node-max-bytes 4096\nproto-max-bulk-len 536870912\n'
+    text = 'maxmemory 104857600\nstream-node-max-bytes 4096\nproto-max-bulk-len 536870912\n'
     conf = write(tmp_path / 'a.conf', text)
     with start(config_file=conf) as s, s.client() as c:
-        c.ok('CONFIG', 'SET', 'dir', str(tmp_path))
         c.ok('CONFIG', 'REWRITE')
         assert pathlib.Path(conf).read_text().startswith(text)
 

@@ -278,7 +278,6 @@ Dispatcher::Outcome Dispatcher::run(Session& session, const Prepared& p) {
   if (__builtin_expect(passes_freely(session, p), 1)) {
     execute(session, p.command, p.argv, p.hash, p.key, false, nullptr);
     if (waiters_.fed()) serve_waiters();
-    stats_.commands++;
   } else if (refused(session, p)) {
     note_refusal(session, p);
     if (session.tracking) Tracking::command_done(session, p.command);
@@ -288,7 +287,6 @@ Dispatcher::Outcome Dispatcher::run(Session& session, const Prepared& p) {
     execute(session, p.command, p.argv, p.hash, p.key, false, nullptr);
     if (waiters_.fed()) serve_waiters();
     if (session.tracking) Tracking::command_done(session, p.command);
-    stats_.commands++;
   }
   session.commands++;
   if (muted) finish_reply(session, before);
@@ -415,11 +413,12 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   uint64_t end = stands_for ? ticks() : 0, duration = end - start;
   if (!nested) last_stamp_ = end;
   if (!nested && duration > longest_ticks_) longest_ticks_ = duration, longest_command_ = command;
+  stats_.commands++;
   command->stats.calls++;
   if (stands_for) count_time(command->stats, duration, stands_for, options_.observe.latency_tracking);
-  // An error of a command that this one has called is counted there.
+  // An error of a command that EXEC has run is counted there. (Scripts say which errors are their own.)
   if (__builtin_expect(session.reply.errors() != errors, 0) && nested_errors_ == nested_errors) {
-    nested_errors_ += nested;
+    nested_errors_ += nested && !scripted;
     command->stats.failed++;
     count_error(session.reply.last_error_code());
   }

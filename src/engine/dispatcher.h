@@ -53,7 +53,7 @@ class Dispatcher {
     const Allowance& debug_command;
   };
   struct Stats {
-    uint64_t commands = 0;      // that ran
+    uint64_t commands = 0;      // that ran, also within transactions and scripts
     uint64_t rejected = 0;
     uint64_t unknown = 0;
     uint64_t total_errors = 0;
@@ -204,7 +204,7 @@ class Dispatcher {
   uint64_t last_stamp_ = 0;   // when the last command of this batch ended, in ticks; 0: none yet
   std::span<const Bytes> in_hand_;
   Session* session_in_hand_ = nullptr;   // of a script: its client
-  uint64_t nested_errors_ = 0;           // of commands that others have called
+  uint64_t nested_errors_ = 0;           // of commands that EXEC has run
   PubSub pubsub_;
   Tracking tracking_;
   int depth_ = 0;             // commands on the stack: those of a client, within a script that lets them in, as well

@@ -114,8 +114,8 @@ void Node::relieve_memory() {
 }
 
 void Node::release_pause() {
-  if (!keyspace_.holds_removals() || dispatcher_.paused(keyspace_.now_ms())) return;
-  dispatcher_.unpause();
+  if (dispatcher_.paused(keyspace_.now_ms())) return;
+  if (keyspace_.holds_removals()) dispatcher_.unpause();   // its time is over
   for (SessionId id : dispatcher_.take_held()) {
     Session* session = sessions_.find(id);
     if (!session) continue;

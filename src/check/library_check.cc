@@ -30,7 +30,7 @@ std::string problem_of_libraries(std::span<const std::string> codes) {
   if (codes.empty()) return {};
   Bench bench;
   auto loaded = bench.scripting.functions.load_all(codes, true, FunctionStore::OnCollision::refuse,
-                                                         FunctionStore::Source::log);
+                                                     FunctionStore::Source::log);
   return loaded ? "" : "a library of functions: " + loaded.error();
 }
 

@@ -93,6 +93,8 @@ def test_what_a_server_would_refuse(tmp_path):
         assert status == 1 and 'DAMAGED: ' in text and said in text, text
     path.write_bytes(b'REDIS0010\xfe\x00\x00\x01a\x01x\xfe\x01\x00\x01a\x01x\xff' + bytes(8))
     assert check(path)[0] == 0, 'two databases'
+    path.write_bytes(b'REDIS0010\xfd\x01\x00\x00\x00\x00\x01a\x01x\x00\x01a\x01y\xff' + bytes(8))
+    assert check(path)[0] == 0, 'the first has expired'
 
 
 # ---- the append-only log ----

@@ -103,6 +103,18 @@ def test_lastsave_is_the_moment_of_the_last_save():
 
 
 @pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])
+def test_a_move_is_one_change(peer):
+    with harness.peer(peer) as server, server.client() as c:
+        c.ok('RPUSH', 'q', 'a', 'b', 'c')
+        for words in (['LMOVE', 'q', 'q', 'LEFT', 'RIGHT'], ['RPOPLPUSH', 'q', 'q'],
+                      ['LMOVE', 'q', 'r', 'LEFT', 'LEFT'], ['BLMOVE', 'q', 'r', 'LEFT', 'RIGHT', 0],
+                      ['BRPOPLPUSH', 'q', 'q', 0]):
+            c.ok('SAVE')
+            c.ok(*words)
+            assert info(c)['rdb_changes_since_last_save'] == '1', words
+
+
+@pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])
 @pytest.mark.parametrize('save, left', [(['3600', '1'], [0, 0, 2, 1, 4]), ([''], None)])
 def test_flushed_data_does_not_come_back(peer, save, left):
     def changes():

@@ -490,6 +490,10 @@ def test_a_file_that_cannot_be_trusted_ends_the_start_with_a_reason():
         os.mkdir(path)
         assert start_fails(server) == 1
         assert 'Is a directory' in server.log()
+        os.rmdir(path)
+        open(path, 'wb').write(b'REDIS0099' + b'\xff' * 9)
+        assert start_fails(server) == 1
+        assert 'A newer server wrote it: load it there' in server.log()
 
 
 def start_fails(server):

@@ -261,7 +261,8 @@ def test_out_of_memory(server, c):
     try:
         write = "redis.call('set','a','1') return 1"
         assert c.call('EVAL', write, '0').startswith(b'OOM command not allowed')
-        assert c.call('EVAL', '#!lua\nreturn 1', '0').startswith(b'OOM allow-oom flag is not set')
+        oom = b"OOM command not allowed when used memory > 'maxmemory'."
+        assert c.call('EVAL', '#!lua\nreturn 1', '0') == oom
         assert c.call('EVAL', '#!lua flags=allow-oom\n' + write, '0') == 1
         assert c.call('EVAL', '#!lua flags=no-writes\nreturn 1', '0') == 1
         assert c.call('EVAL', "redis.call('del','a') redis.call('set','b','1') return 2", '0') == 2
@@ -477,3 +478,21 @@ def test_script_wakes_waiters_as_one(server, c):
 def test_set_repl_and_versions(server, c):
     assert c.call('EVAL', 'redis.set_repl(redis.REPL_NONE) return redis.call("set","a","1")', '0') == b'OK'
     assert c.call('EVAL', 'return server.REDIS_VERSION .. redis.REDIS_VERSION_NUM', '0') == b'8.0.0524288'
+
+
+def test_errors_of_scripts_are_counted_once(server, c):
+    def errors(script):
+        counted(c, 'EVAL', script, '0')
+        return re.findall(r'errorstat_(\w+:count=\d+)', c.ok('INFO', 'errorstats').decode())
+
+    for script in ("redis.pcall('get') return 1", "redis.pcall('nosuch') return 1", "return redis.pcall('get')",
+                   "redis.call('get')", "redis.call('nosuch')", "error('x')"):
+        assert errors(script) == ['ERR:count=1'], script
+    assert errors("redis.pcall('incr', 'h', 'x') redis.pcall('get') return 1") == ['ERR:count=2']
+    c.call('CONFIG', 'SET', 'maxmemory', '1')
+    try:
+        assert errors("redis.pcall('set', 'a', 'b') return 1") == ['OOM:count=1']
+        assert counted(c, 'EVAL', '#!lua\nreturn 1', '0') == {'eval': (0, 1, 0)}, 'it did not begin'
+        assert errors('#!lua\nreturn 1') == ['OOM:count=1']
+    finally:
+        c.call('CONFIG', 'SET', 'maxmemory', '0')

@@ -123,7 +123,7 @@ Refusal Settings::load_line(const ConfigLine& line) {
   if (auto found = directives_.find(line.directive); found != directives_.end()) return found->second(line.args);
   Setting* row = find(line.directive);
   if (!row) return "Bad directive or wrong number of arguments";
-  if (row->is_multi() ? line.args.empty() : line.args.size() != 1) return "wrong number of arguments";
+  if (!row->is_multi() && line.args.size() != 1) return "wrong number of arguments";
   // One quoted word may hold them all: save "900 1".
   if (row->is_multi() && line.args.size() == 1) return row->assign(split_at_blanks(line.args[0]));
   return row->assign(line.args);

@@ -172,6 +172,7 @@ TEST_F(SettingsTest, Loads) {
   EXPECT_EQ(renamed, "a>b");
   EXPECT_EQ(load("hz 1\nnosuch 1\n"), "2: Bad directive or wrong number of arguments");
   EXPECT_EQ(load("hz\n"), "1: wrong number of arguments");
+  EXPECT_EQ(load("bind\n"), "") << "a list may be empty";
   EXPECT_EQ(load("hz 1 2\n"), "1: wrong number of arguments");
   EXPECT_EQ(load("\nhz x\n"), "2: argument couldn't be parsed into an integer");
 }

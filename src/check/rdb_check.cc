@@ -6,6 +6,7 @@
 #include "check/census.h"
 #include "check/key_hashes.h"
 #include "check/library_check.h"
+#include "io/clock.h"
 #include "persist/snapshot_reader.h"
 
 namespace vitrine {
@@ -31,8 +32,9 @@ SnapshotFindings examine_snapshot(ReadFile& file, const std::string& path) {
   Census census;
   SnapshotRules rules;
   KeyHashes keys;
+  const int64_t now_ms = SystemClock().wall_us() / 1000;   // a server leaves out what has expired
   rules.examine = [&](uint64_t db, const Entry& entry, uint64_t bytes) {
-    if (!keys.add(db, entry.key())) return false;
+    if (!entry.expired(now_ms) && !keys.add(db, entry.key())) return false;
     census.add(db, entry, bytes);
     return true;
   };

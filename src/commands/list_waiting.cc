@@ -26,9 +26,8 @@ void rotate(Call& c, List& list, const Move& m) {
   c.announce(m.to, push_event(m.to_end), EventClass::list, Type::list);
 }
 
-// Moves an item and replies with it. False when there is nothing to move (and nothing was replied). The push is
-// announced before the pop.
-bool move_item(Call& c, const Move& m) {
+// The push is announced before the pop.
+bool take_across(Call& c, const Move& m) {
   auto source = c.edit<List>(m.from, pop_event(m.from_end), Missing::skip);
   if (!source) return !source.missing();
   if (m.from == m.to) return rotate(c, *source, m), true;
@@ -40,6 +39,13 @@ bool move_item(Call& c, const Move& m) {
   target->push(m.to_end, item.bytes(scratch));
   source->pop(m.from_end);
   return true;
+}
+
+// Moves an item and replies with it. False when there is nothing to move (and nothing was replied).
+bool move_item(Call& c, const Move& m) {
+  bool answered = take_across(c, m);
+  c.count_as_one_change();
+  return answered;
 }
 
 void lmove(Call& c) {

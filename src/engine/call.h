@@ -53,6 +53,7 @@ class Call {
   Bytes fed_key;                 // this one, the only one to look at
   bool shown = false;            // the observers of calls have been told
   bool slow_path = false;        // not counted in SLOWLOG (a command may ask for that)
+  bool refused = false;          // its error says that it did not begin: counted as rejected, not as a call
 
   uint64_t hash_of(Bytes key) const { return key.data() == hashed_key_.data() ? hash_ : hash_bytes(key); }
   // Fetches the entries of several keys before any is read: hides the memory latency of all but the first.
@@ -89,6 +90,10 @@ class Call {
   }
   // True when this call has changed any key.
   bool changed() const { return keyspace.stats().changes != changes_at_start_; }
+  // However many edits it took, it counts as one change (a move from one key to another).
+  void count_as_one_change() {
+    if (changed()) keyspace.stats().changes = changes_at_start_ + 1;
+  }
 
   // Waits for keys (see Waiters); inside MULTI replies as if the time were up. The handler returns right after.
   void park(const ParkRequest& request);

@@ -240,7 +240,6 @@ bool Dispatcher::refused(Session& session, const Prepared& p) {
 }
 
 void Dispatcher::note_refusal(Session& session, const Prepared& p) {
-  stats_.rejected++;
   if (p.command && p.command->subcommands.empty()) p.command->stats.rejected++;
   if (session.transaction.open) session.transaction.spoiled = true;
   count_error(session.reply.last_error_code());
@@ -259,6 +258,11 @@ bool Dispatcher::queue_in_transaction(Session& session, const Prepared& p) {
   session.last_command = p.command;
   session.reply.raw("+QUEUED\r\n");
   return true;
+}
+
+void Dispatcher::note_refused_call(Command* command, Bytes error) {
+  if (command) command->stats.rejected++;
+  count_error(error.substr(0, error.find(' ')));
 }
 
 void Dispatcher::count_error(Bytes code) {
@@ -419,7 +423,8 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   // An error of a command that EXEC has run is counted there. (Scripts say which errors are their own.)
   if (__builtin_expect(session.reply.errors() != errors, 0) && nested_errors_ == nested_errors) {
     nested_errors_ += nested && !scripted;
-    command->stats.failed++;
+    if (call.refused) stats_.commands--, command->stats.calls--, command->stats.rejected++;
+    else command->stats.failed++;
     count_error(session.reply.last_error_code());
   }
   if (!scripted && !call.slow_path) {   // what scripts call nobody has sent

@@ -54,7 +54,6 @@ class Dispatcher {
   };
   struct Stats {
     uint64_t commands = 0;      // that ran, also within transactions and scripts
-    uint64_t rejected = 0;
     uint64_t unknown = 0;
     uint64_t total_errors = 0;
     uint64_t blocked_runs = 0;
@@ -90,6 +89,8 @@ class Dispatcher {
   void run_nested(Session& session, const Prepared& p) {
     execute(session, p.command, p.argv, p.hash, p.key, true, nullptr);
   }
+  // Counts a call of a script that was refused with this error instead of being run; `command` null: there is none.
+  void note_refused_call(Command* command, Bytes error);
   // Tells the observers of a call now, before what it calls itself; the handler then sets Call::shown.
   void show(const Call& call) {
     for (CallObserver* observer : observers_) observer->on_call(call.session, *call.command, call.args.argv());

@@ -215,6 +215,7 @@ class Reader {
       Entry* entry = batch_[i].entry;
       if (__builtin_expect(keyspace_.adopt(db_, entry, batch_[i].hash, rules_.replace), 1)) continue;
       key_ = entry->key(), in_.fail(kTwice);
+      discard(entry);
     }
     std::move(batch_.begin() + static_cast<ptrdiff_t>(i), batch_.begin() + static_cast<ptrdiff_t>(pending_),
               batch_.begin());

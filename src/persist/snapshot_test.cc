@@ -245,7 +245,9 @@ TEST(Snapshot, KeysThatAreThereAreRefusedOrReplaced) {
   std::string data = written(world);
   World other;
   other.put(0, "k", make_string("old").release());
-  EXPECT_NE(read_into(other, data).find("a key that stands there twice"), std::string::npos);
+  std::string error = read_into(other, data);
+  EXPECT_NE(error.find("a key that stands there twice"), std::string::npos) << error;
+  EXPECT_NE(error.find("the key 'k'"), std::string::npos) << error;
   EXPECT_EQ(other.find(0, "k")->text(), "old");
   EXPECT_EQ(read_into(other, data, nullptr, {.replace = true}), "");
   EXPECT_EQ(other.find(0, "k")->text(), "new");

@@ -96,12 +96,15 @@ bool ScriptEngine::refused(Call& c, const ScriptJob& job, bool out_of_memory) {
   bool writes = !(job.flags & kNoWrites);
   if (writes && job.read_only)
     return c.reply.error("ERR Can not execute a script with write flag using *_ro command."), true;
+  Bytes error;
   if (writes && !dispatcher_.data_gate.write_refusal.empty())
-    return c.reply.error(dispatcher_.data_gate.write_refusal), true;
-  if (writes && out_of_memory && !(job.flags & kAllowOom))
-    return c.reply.error("OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"),
-           true;
-  return false;
+    error = dispatcher_.data_gate.write_refusal;
+  else if (writes && out_of_memory && !(job.flags & kAllowOom))
+    error = c.may_block ? "OOM command not allowed when used memory > 'maxmemory'."
+                        : "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+  if (error.empty()) return false;
+  c.refused = c.may_block;   // within a transaction it was queued, and counts as a call
+  return c.reply.error(error), true;
 }
 
 void ScriptEngine::run(Call& c, const ScriptJob& job) {
@@ -299,8 +302,8 @@ int ScriptEngine::call_command(lua_State* L, Interpreter& lua, bool raise) {
   Prepared p = dispatcher_.prepare(argv_);
   Bytes refusal = refusal_of(p);
   if (!refusal.empty()) {
-    if (is_known(p)) p.command->stats.rejected++;
-    push_error(L, refusal, false);
+    dispatcher_.note_refused_call(is_known(p) ? p.command : nullptr, refusal);
+    push_error(L, refusal, true);
     return finish_call(L, raise);
   }
   if (p.command->flags & command_flag::kWrite) {

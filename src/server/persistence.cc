@@ -1,5 +1,7 @@
 // How the node and its data on disk go together: loading at start, the gates, the end.
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
 #include "base/log.h"
 #include "console/debug.h"
@@ -87,6 +89,18 @@ bool Node::load_data() {
   return options_.persist.append.enabled ? load_append_log() : load_snapshot();
 }
 
+namespace {
+
+// What to do about files that could not be loaded; `otherwise` where they were read, but are no good.
+std::string remedy(Bytes why, const std::string& files, std::string otherwise) {
+  if (why.find(std::strerror(EACCES)) != Bytes::npos) return "Let the server's user read " + files + ".";
+  if (why.find(kUnknownVersion) != Bytes::npos)
+    return "A newer server wrote it: load it there, and save it with an older rdb-version.";
+  return otherwise;
+}
+
+}  // namespace
+
 // Where there is a log it alone counts, as in Redis.
 bool Node::load_append_log() {
   const AppendOptions& o = options_.persist.append;
@@ -95,10 +109,10 @@ bool Node::load_append_log() {
   int64_t start_us = loop_.clock().monotonic_us();
   auto fatal = [&](const std::string& why) {
     bool is_single = !files_.exists(place.manifest()) && files_.exists(place.prefix);
-    log(LogLevel::warning, "Fatal error loading the append-only log: %s Check who may read %s, or restore it from a "
-        "backup; 'vitrine-check aof %s' says what can be kept, and with --fix (make a copy first) cuts off what can't. "
-        "Exiting.", as_sentence(why).c_str(), o.folder.c_str(),
-        (is_single ? place.prefix : place.manifest()).c_str());
+    std::string log_file = is_single ? place.prefix : place.manifest();
+    log(LogLevel::warning, "Fatal error loading the append-only log: %s %s Exiting.", as_sentence(why).c_str(),
+        remedy(why, o.folder, "Restore it from a backup; 'vitrine-check aof " + log_file +
+                                  "' says what can be kept.").c_str());
     return false;
   };
   if (auto claimed = append_only_.claim(); !claimed) {
@@ -164,10 +178,10 @@ bool Node::load_snapshot() {
   auto content = snapshots_.load(false, true);
   if (stopping_) return true;
   if (!content) {
-    const char* file = options_.persist.dbfilename.c_str();
-    log(LogLevel::warning, "Fatal error loading the DB: %s Check who may read %s, restore it from a "
-        "backup, or move it away to start without its data; 'vitrine-check rdb %s' says what is in it. Exiting.",
-        as_sentence(content.error()).c_str(), file, file);
+    const std::string& file = options_.persist.dbfilename;
+    log(LogLevel::warning, "Fatal error loading the DB: %s %s Exiting.", as_sentence(content.error()).c_str(),
+        remedy(content.error(), file, "Restore it from a backup, or move it away to start without its data; "
+                                      "'vitrine-check rdb " + file + "' says what is in it.").c_str());
     return false;
   }
   loop_.refresh();

@@ -143,11 +143,7 @@ Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int
 bool Keyspace::adopt(int db, Entry* entry, uint64_t hash, bool replace) {
   Database& into = database(db);
   Entry* old = into.find(entry->key(), hash);
-  if (__builtin_expect(old && !replace, 0)) {
-    if (!entry->inline_text()) Value discarded(entry->object());
-    Entry::destroy(entry);
-    return false;
-  }
+  if (__builtin_expect(old && !replace, 0)) return false;
   if (old) remove(db, old, hash);
   into.insert(entry, hash);
   if (type_ops(entry->type()).earliest_expiry) schedule_elements(db, entry, hash, entry->object());

@@ -133,8 +133,8 @@ class Keyspace {
   Entry* put(int db, Bytes key, uint64_t hash, Value value, int64_t expire_at_ms = kNoExpiry);
   // The same for a string; canonical integers are kept as such if `as_int`.
   Entry* put_string(int db, Bytes key, uint64_t hash, Bytes content, int64_t expire_at_ms, bool as_int = true);
-  // Takes over an entry made from a snapshot: false if there is such a key (then it is destroyed, with its value),
-  // unless `replace`. Announces nothing.
+  // Takes over an entry made from a snapshot: false if there is such a key, unless `replace` (then the entry stays the
+  // caller's). Announces nothing.
   bool adopt(int db, Entry* entry, uint64_t hash, bool replace = false);
   // Changes the expiry of an entry (kNoExpiry: persists); returns the entry, which may have moved.
   Entry* set_expiry(int db, Entry* entry, uint64_t hash, int64_t at_ms);

@@ -242,6 +242,12 @@ def sealed(body, version=10):
 
 # ---- saving ----
 
+def niceness_of_child(server):
+    pid = server.process.pid
+    with open(f'/proc/{pid}/task/{pid}/children') as children:
+        return os.getpriority(os.PRIO_PROCESS, int(children.read().split()[0]))
+
+
 def test_background_saving_and_what_info_says_of_it():
     with harness.peer('vitrine') as server, server.client() as c:
         c.ok('DEBUG', 'POPULATE', 3000)
@@ -254,6 +260,7 @@ def test_background_saving_and_what_info_says_of_it():
         assert c.call('BGSAVE') == b'ERR Background save already in progress'
         assert c.call('SAVE') == b'ERR Background save already in progress'
         c.ok('SET', 'b', 1)
+        wait_for(lambda: niceness_of_child(server) == min(os.getpriority(os.PRIO_PROCESS, server.process.pid) + 5, 19))
         wait_for(lambda: info(c)['rdb_bgsave_in_progress'] == '0')
         now = info(c)
         assert now['rdb_last_bgsave_status'] == 'ok' and now['rdb_saves'] == '1'

@@ -1,6 +1,7 @@
 // Child: a forked copy of this process that does one piece of work on the memory as it was, and ends: snapshots.
 //
 // The copy has one thread, no descriptors but the standard ones and its pipe to the parent, default signal handlers.
+// Where both want a core, the parent gets three quarters of it (niceness 5): nobody waits for the child's work.
 // It tells of its progress by fixed messages through the pipe; the end of the pipe is the end of the child.
 #pragma once
 

@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import harness                                                    # noqa: E402
+from persist_test import oracle_only                              # noqa: E402
 
 MIB = 1 << 20
 
@@ -182,6 +183,21 @@ def test_nothing_that_looks_at_all_keys_sees_an_expired_one(client):
     client.pipeline([('SET', f'gone:{i}', 'v', 'PX', '1') for i in range(200)])
     time.sleep(0.01)
     assert client.ok('RANDOMKEY') is None
+
+
+@pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])
+def test_time_goes_on_within_a_pipeline(peer):
+    sleep = ['DEBUG', 'SLEEP', '0.1']
+    with harness.peer(peer) as s, s.client() as c:
+        began_ms = 1000 * time.time()
+        replies = c.pipeline([['SET', 'short', 'v', 'PX', 50], sleep, sleep, sleep, ['GET', 'short'],
+                              ['SET', 'long', 'v', 'PX', 1000], ['PEXPIRETIME', 'long']])
+        assert replies[4] is None, 'expired while others slept'
+        assert replies[6] >= began_ms + 1290, 'counted from its own command'
+        # Within a transaction or a script it stands still.
+        c.ok('SET', 'short', 'v', 'PX', 50)
+        replies = c.pipeline([['MULTI'], ['GET', 'short'], sleep, ['GET', 'short'], ['EXEC'], ['GET', 'short']])
+        assert replies[4] == [b'v', b'OK', b'v'] and replies[5] is None
 
 
 def test_a_watched_key_that_expires_spoils_no_transaction_before_its_time(client):

@@ -396,6 +396,7 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   uint64_t start = !stands_for ? 0 : nested || !last_stamp_ ? ticks() : last_stamp_;
   uint64_t errors = session.reply.errors(), nested_errors = nested_errors_;
   size_t pending = session.out.pending();
+  if (__builtin_expect(start - time_stamp_ > time_holds_ticks_, 0) && depth_ == 0) renew_time(start);
 
   Call call(session, command, argv, keyspace_, effects_, waiters_, hash, key);
   call.may_block = !nested;
@@ -436,6 +437,18 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   }
   in_hand_ = outer_in_hand;
   session_in_hand_ = outer_session;
+}
+
+void Dispatcher::begin_turn(int64_t now_ms) {
+  keyspace_.set_now(now_ms);
+  time_stamp_ = ticks();
+  longest_ticks_ = 0, longest_command_ = nullptr;
+}
+
+void Dispatcher::renew_time(uint64_t stamp) {
+  if (!wall_ms) return;
+  keyspace_.set_now(wall_ms());
+  time_stamp_ = stamp;
 }
 
 void Dispatcher::serve_waiters() {

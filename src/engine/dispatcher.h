@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/settings.h"
+#include "base/ticks.h"
 #include "engine/call.h"
 #include "engine/client_options.h"
 #include "engine/command.h"
@@ -80,6 +81,10 @@ class Dispatcher {
   void prepare(const CommandBatch& batch, Prepared* out) const;
 
   Outcome run(Session& session, const Prepared& prepared);
+  // A turn of the loop begins. Its moment holds for all commands until they have taken a quarter of a millisecond: then
+  // `wall_ms` is asked, between two commands, never within a transaction or a script.
+  void begin_turn(int64_t now_ms);
+  std::function<int64_t()> wall_ms;
   // A batch begins: time is counted from now.
   void begin_batch() { last_stamp_ = 0; }
   // Runs what was fed meanwhile (timers, unblocked sessions); run() does it by itself.
@@ -157,9 +162,8 @@ class Dispatcher {
   Acl& acl() const { return *acl_; }
   // False while sessions begin unauthenticated.
   bool open_to_all() const;
-  // The command that took longest since forget_longest(), of all clients; null when none ran.
+  // The command that took longest in this turn, of all clients; null when none ran.
   const Command* longest_of_turn() const { return longest_command_; }
-  void forget_longest() { longest_ticks_ = 0, longest_command_ = nullptr; }
   // The command on the stack, for a crash report; null when none.
   std::span<const Bytes> in_hand() const { return in_hand_; }
   const Session* session_in_hand() const { return session_in_hand_; }
@@ -183,6 +187,7 @@ class Dispatcher {
   void note_refusal(Session& session, const Prepared& p);
   void execute(Session& session, Command* command, std::span<const Bytes> argv, uint64_t hash, Bytes key, bool nested,
                const Bytes* fed_key);
+  void renew_time(uint64_t stamp);
   void count_error(Bytes code);
   void finish_reply(Session& session, OutputBuffer::Mark before);
   void send_pushes(Session& session);
@@ -202,6 +207,8 @@ class Dispatcher {
   bool pause_writes_only_ = false;
   std::vector<SessionId> held_;
   bool serving_ = false;
+  const uint64_t time_holds_ticks_ = ns_to_ticks(250'000);
+  uint64_t time_stamp_ = 0;   // when the keyspace was told the time
   uint64_t last_stamp_ = 0;   // when the last command of this batch ended, in ticks; 0: none yet
   std::span<const Bytes> in_hand_;
   Session* session_in_hand_ = nullptr;   // of a script: its client

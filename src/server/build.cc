@@ -115,6 +115,10 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
   keyspace_.set_background([this](std::function<void()> work) {
     workers_.submit(Workers::Kind::lazy_free, std::move(work));
   });
+  dispatcher_.wall_ms = [this] {
+    loop_.refresh();
+    return loop_.wall_ms();
+  };
   add_all_commands(registry_, dispatcher_);
   add_config_commands(registry_, settings, options.config_file, [this] { reset_stats(); },
                       [this] { return snapshots_.loading().active(); });

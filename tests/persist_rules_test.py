@@ -37,6 +37,7 @@ def test_nothing_half_loaded_is_written(log):
             server.settings = [s for s in server.settings if s[0] != 'key-load-delay']
             server.start()
             with server.client() as c:
+                wait_for(lambda: info(c)['loading'] == '0')
                 c.ok('CONFIG', 'SET', 'appendonly', 'yes')
                 wait_for(lambda: os.path.exists(f'{server.dir}/appendonlydir/appendonly.aof.1.base.rdb'))
                 wait_for(lambda: info(c)['aof_rewrite_in_progress'] == '0')

@@ -446,7 +446,7 @@ void Dispatcher::begin_turn(int64_t now_ms) {
 }
 
 void Dispatcher::renew_time(uint64_t stamp) {
-  if (!wall_ms) return;
+  if (!wall_ms || data_gate.loading) return;   // a load happens at one moment
   keyspace_.set_now(wall_ms());
   time_stamp_ = stamp;
 }

@@ -475,9 +475,9 @@ def eventually(what, seconds=5.0):
         time.sleep(0.01)
 
 
-def reachable(port, host='127.0.0.1'):
+def reachable(port, host='127.0.0.1', unix=None):
     try:
-        with Client(port, host=host, timeout=1) as c:
+        with Client(port, host=host, timeout=1, unix=unix) as c:
             return c.call('PING') is not None
     except (OSError, Closed):
         return False

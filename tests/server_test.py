@@ -119,7 +119,7 @@ def test_port_0_and_a_unix_socket(tmp_path):
                                  '--enable-debug-command', 'local'],
                          executable=program, stdout=subprocess.DEVNULL, cwd=tmp_path)
     try:
-        eventually(lambda: os.path.exists(path))
+        eventually(lambda: reachable(0, unix=path))
         with Client(0, unix=path) as c:
             assert c.call('PING') == b'PONG' and os.stat(path).st_mode & 0o777 == 0o740
             line = c.ok('CLIENT', 'INFO').decode()

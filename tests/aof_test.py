@@ -309,3 +309,18 @@ def test_what_was_evicted_stays_gone(policy):
         server.settings.append(('maxmemory', '0'))
         restart(server)
         same(before, state(server), policy)
+
+
+# ---- for tests of others ----
+
+@pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])
+def test_writing_can_be_slowed_down(peer):
+    with harness.peer(peer, *LOG) as server, server.client() as c:
+        def took_s():
+            start = time.monotonic()
+            c.ok('SET', 'a', '1')
+            return time.monotonic() - start
+        c.ok('DEBUG', 'AOF-FLUSH-SLEEP', '200000')
+        assert took_s() >= 0.2
+        c.ok('DEBUG', 'AOF-FLUSH-SLEEP', '0')
+        assert min(took_s() for _ in range(5)) < 0.2

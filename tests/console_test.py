@@ -98,10 +98,10 @@ def test_memory_is_counted_exactly(server):
         assert abs(grown / 20000 - usage) < 8
         c.ok('FLUSHALL')
         deadline = time.time() + 5                       # large databases are freed in the background
-        while abs(int(info(c, 'memory')['used_memory']) - before) > 100000:
+        while abs(int(info(c, 'memory')['used_memory']) - before) > 100000 or \
+                info(c, 'memory')['lazyfree_pending_objects'] != '0':
             assert time.time() < deadline
             time.sleep(0.01)
-        assert info(c, 'memory')['lazyfree_pending_objects'] == '0'
 
 
 def hot_keys(client):
@@ -111,7 +111,7 @@ def hot_keys(client):
 
 def test_hot_keys_are_found_among_many_and_tracking_ends_in_time(server):
     with server.client() as c:
-        c.ok('HOTKEYS', 'START', 'METRICS', 2, 'CPU', 'NET', 'COUNT', 5, 'DURATION', 1)
+        c.ok('HOTKEYS', 'START', 'METRICS', 2, 'CPU', 'NET', 'COUNT', 5, 'DURATION', 2)
         started = time.time()
         for round_ in range(20):
             c.pipeline([('SET', f'cold:{round_}:{i}', 'v') for i in range(500)] +
@@ -119,7 +119,7 @@ def test_hot_keys_are_found_among_many_and_tracking_ends_in_time(server):
                        [('SET', 'hot', 'v' * 2000)] * 50 + [('EXEC',)])
         c.ok('LPUSH', 'slow', *['x' * 20] * 20000)
         got = hot_keys(c)
-        assert got['tracking-active'] == (time.time() - started < 1.0) or time.time() - started > 0.9
+        assert got['tracking-active'] == (time.time() - started < 2.0) or time.time() - started > 1.9
         by_bytes = dict(zip(got['by-net-bytes'][::2], got['by-net-bytes'][1::2]))
         assert len(by_bytes) == 5 and got['by-net-bytes'][0] == b'hot' and got['by-net-bytes'][2] == b'slow'
         assert set(by_bytes) >= {b'warm:0', b'warm:1', b'warm:2'}
@@ -129,9 +129,9 @@ def test_hot_keys_are_found_among_many_and_tracking_ends_in_time(server):
         times = got['by-cpu-time-us'][1::2]
         assert b'slow' in got['by-cpu-time-us'][::2] and times == sorted(times, reverse=True)
         assert sum(times) <= got['all-commands-all-slots-us'] + 5
-        time.sleep(max(0.0, started + 1.3 - time.time()))
+        time.sleep(max(0.0, started + 2.3 - time.time()))
         after = hot_keys(c)
-        assert after['tracking-active'] == 0 and 1000 <= after['collection-duration-ms'] <= 1300
+        assert after['tracking-active'] == 0 and 2000 <= after['collection-duration-ms'] <= 2300
         assert c.call('HOTKEYS', 'STOP').startswith(b'ERR')
         before = after['net-bytes-all-commands-all-slots']
         c.ok('GET', 'hot')

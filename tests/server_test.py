@@ -320,6 +320,29 @@ def test_debug_and_protected_configs_are_off_by_default(tmp_path):
         assert b'immutable' in c.call('CONFIG', 'SET', 'enable-debug-command', 'yes')
 
 
+def test_loading_modules_is_off_by_default():
+    refusal = (b'ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can run it '
+               b'from a local connection, otherwise you need to set this option in the configuration file, and then '
+               b'restart the server.')
+    with start() as s, s.client() as c:
+        for command in (('MODULE', 'LOAD', '/no.so'), ('MODULE', 'UNLOAD', 'x'), ('MODULE', 'LOADEX', '/no.so')):
+            assert c.call(*command) == refusal
+        assert c.ok('MODULE', 'LIST') == []
+        assert c.call('MODULE', 'LOAD') == b"ERR wrong number of arguments for 'module|load' command"
+    with start(('enable-module-command', 'local')) as s, s.client() as c:
+        assert c.call('MODULE', 'LOAD', '/no.so') == (
+            b'ERR Error loading the extension. Please check the server logs.')
+        assert c.call('MODULE', 'UNLOAD', 'x').startswith(b'ERR Error unloading module: no such module')
+
+
+@ours
+def test_what_the_machine_lacks_is_told():
+    told = subprocess.run([harness.vitrine_path(), '--check-system'], capture_output=True, text=True)
+    overcommit = pathlib.Path('/proc/sys/vm/overcommit_memory').read_text().strip()
+    assert (told.returncode == 0) == (told.stdout.count('WARNING') == 0)
+    assert ('vm.overcommit_memory' in told.stdout) == (overcommit != '1')
+
+
 # ---- the end ----------------------------------------------------------------------------------------------------
 
 def has_no_file(s):

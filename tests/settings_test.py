@@ -469,6 +469,25 @@ def test_rewrite_leaves_other_forms_of_the_same_amount(tmp_path):
         assert pathlib.Path(conf).read_text().startswith(text)
 
 
+@ours
+def test_a_file_with_every_setting_says_what_is_set(tmp_path):
+    conf = write(tmp_path / 'a.conf', f'# Mine.\nhz 20\nenable-debug-command yes\ndir {tmp_path}\n')
+    own = {b'port', b'bind', b'save', b'unixsocket', b'logfile', b'dir', b'enable-debug-command', b'loglevel'}
+
+    def shown(c):
+        words = c.ok('CONFIG', 'GET', '*')
+        return {name: value for name, value in zip(words[::2], words[1::2]) if name not in own}
+
+    with start(config_file=conf) as s, s.client() as c:
+        before = shown(c)
+        assert c.ok('DEBUG', 'CONFIG-REWRITE-FORCE-ALL') == b'OK'
+    lines = pathlib.Path(conf).read_text().splitlines()
+    assert lines[:2] == ['# Mine.', 'hz 20'] and len(lines) > 150
+    assert {'maxmemory 0', 'activerehashing yes', 'appendfsync everysec'} <= set(lines)
+    with start(config_file=conf) as s, s.client() as c:
+        assert shown(c) == before
+
+
 def test_rewrite_without_a_file_or_without_permission(tmp_path):
     with start() as s, s.client() as c:
         assert c.call('CONFIG', 'REWRITE') == b'ERR The server is running without a config file'

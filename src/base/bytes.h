@@ -76,4 +76,11 @@ inline std::string to_lower(Bytes s) {
   return out;
 }
 
+inline std::string to_upper(Bytes s) {
+  std::string out(s);
+  for (char& c : out)
+    if (c >= 'a' && c <= 'z') c &= ~0x20;
+  return out;
+}
+
 }  // namespace vitrine

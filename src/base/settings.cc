@@ -222,7 +222,7 @@ std::string Settings::set(std::span<const Change> changes, bool local_client) {
   return "";
 }
 
-std::string Settings::rewritten(Bytes old_text) const {
+std::string Settings::rewritten(Bytes old_text, bool everything) const {
   ConfigRewriter rewriter(old_text);
   for (const auto& row : rows_) {
     if (row->flags_ & Setting::kNotRewritten) continue;
@@ -231,7 +231,7 @@ std::string Settings::rewritten(Bytes old_text) const {
     for (std::string& line : row->codec_->lines()) {
       bool needed = row->codec_->lines_are_independent() ? std::find(usual.begin(), usual.end(), line) == usual.end()
                                                          : !row->is_default();
-      needed |= (row->flags_ & Setting::kAlwaysRewritten) != 0;
+      needed |= everything || (row->flags_ & Setting::kAlwaysRewritten);
       lines.push_back({std::move(line), needed});
     }
     const SettingCodec& codec = *row->codec_;
@@ -245,7 +245,7 @@ std::string Settings::rewritten(Bytes old_text) const {
   return rewriter.text();
 }
 
-std::string Settings::rewrite(const std::string& path) const {
+std::string Settings::rewrite(const std::string& path, bool everything) const {
   std::string old_text;
   struct stat status;
   if (stat(path.c_str(), &status) == 0 || errno != ENOENT) {
@@ -253,7 +253,7 @@ std::string Settings::rewrite(const std::string& path) const {
     if (!text) return text.error();
     old_text = std::move(*text);
   }
-  return replace_file(path, rewritten(old_text));
+  return replace_file(path, rewritten(old_text, everything));
 }
 
 }  // namespace vitrine

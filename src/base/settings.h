@@ -195,10 +195,10 @@ class Settings {
   // Who may set the guarded ones; none may until this is told.
   void guard_with(const Allowance* allowance) { allowance_ = allowance; }
 
-  // CONFIG REWRITE of the text of a configuration file.
-  std::string rewritten(Bytes old_text) const;
+  // CONFIG REWRITE of the text of a configuration file. `everything`: also what stands at its default.
+  std::string rewritten(Bytes old_text, bool everything = false) const;
   // The same for the file at `path`, which need not exist yet. The result is empty, or why not.
-  std::string rewrite(const std::string& path) const;
+  std::string rewrite(const std::string& path, bool everything = false) const;
 
  private:
   friend class Setting;

@@ -12,14 +12,14 @@ namespace {
 struct Bench {
   ClientOptions clients;
   ObserveOptions observe;
-  Allowance debug = Allowance::no;
+  Allowance guarded = Allowance::no;
   Keyspace::Options options;
   Keyspace keyspace{options, 0, 1};
   Sessions sessions;
   CommandRegistry registry;
   Waiters waiters{keyspace};
   WatchTable watches{keyspace, sessions};
-  Dispatcher dispatcher{{clients, observe, debug}, registry, keyspace, sessions, waiters, watches};
+  Dispatcher dispatcher{{clients, observe, guarded, guarded}, registry, keyspace, sessions, waiters, watches};
   ScriptOptions script_options;
   Scripting scripting{dispatcher, script_options};
 };

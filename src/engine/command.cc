@@ -32,6 +32,13 @@ uint64_t name_hash(Bytes lower) {
   return h ^ (h >> 32);
 }
 
+Guard guard_of(Bytes full_name) {
+  if (full_name.starts_with("debug")) return Guard::debug;
+  for (Bytes name : {"module|load", "module|loadex", "module|unload"})
+    if (full_name == name) return Guard::module;
+  return Guard::none;
+}
+
 }  // namespace
 
 CommandRegistry::CommandRegistry() = default;
@@ -59,7 +66,7 @@ Command* CommandRegistry::make(Bytes full_name) {
   command->first_key = info->first_key;
   command->reads_blocks = info->categories & (acl_category::kList | acl_category::kSet | acl_category::kHash |
                                               acl_category::kSortedset | acl_category::kStream);
-  command->guarded = full_name.starts_with("debug");
+  command->guard = guard_of(full_name);
   commands_.push_back(std::move(command));
   Command* made = commands_.back().get();
   if (parent) {

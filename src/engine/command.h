@@ -30,6 +30,9 @@ struct CommandRow {
   Handler handler;
 };
 
+// Which setting must allow it: enable-debug-command, enable-module-command.
+enum class Guard : uint8_t { none, debug, module };
+
 struct Command {
   const CommandInfo* info = nullptr;
   Handler handler = nullptr;                 // null: `bound` is called
@@ -45,7 +48,7 @@ struct Command {
   int arity = 0;
   int first_key = 0;
   bool reads_blocks = false;                 // its first key is of a type whose values lie in blocks of their own
-  bool guarded = false;                      // DEBUG: allowed only where the configuration says so
+  Guard guard = Guard::none;
 
   struct Stats {
     uint64_t calls = 0, rejected = 0, failed = 0;

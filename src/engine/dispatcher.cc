@@ -115,10 +115,8 @@ bool Dispatcher::refuse_unknown(Session& session, const Prepared& p) {
     return true;
   }
   if (p.command) {
-    std::string name = p.command->name;
-    std::transform(name.begin(), name.end(), name.begin(), [](char c) { return static_cast<char>(std::toupper(c)); });
     std::string given(as_c_text(p.argv[1]).substr(0, 128));
-    return refuse(session, p, "ERR unknown subcommand '" + given + "'. Try " + name + " HELP.");
+    return refuse(session, p, "ERR unknown subcommand '" + given + "'. Try " + to_upper(p.command->name) + " HELP.");
   }
   std::string given(as_c_text(p.argv[0]).substr(0, 128));
   return refuse(session, p,
@@ -137,16 +135,15 @@ bool Dispatcher::refuse_unauthenticated(Session& session, const Prepared& p) {
 }
 
 bool Dispatcher::refuse_protected(Session& session, const Prepared& p) {
-  if (!p.command->guarded || options_.debug_command == Allowance::yes) return false;
-  if (options_.debug_command == Allowance::local && session.peer &&
-      (session.peer->is_unix_socket() || session.peer->address().starts_with("127.") ||
-       session.peer->address().starts_with("[::1]")))
-    return false;
-  return refuse(
-      session, p,
-      "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "
-      "local connection, otherwise you need to set this option in the configuration file, and then restart the "
-      "server.");
+  if (p.command->guard == Guard::none) return false;
+  bool debug = p.command->guard == Guard::debug;
+  Allowance allowed = debug ? options_.debug_command : options_.module_command;
+  if (allowed == Allowance::yes || (allowed == Allowance::local && session.is_local())) return false;
+  std::string name = debug ? "debug" : "module";
+  return refuse(session, p,
+                "ERR " + to_upper(name) + " command not allowed. If the enable-" + name +
+                    "-command option is set to \"local\", you can run it from a local connection, otherwise you need "
+                    "to set this option in the configuration file, and then restart the server.");
 }
 
 bool Dispatcher::refuse_denied(Session& session, const Prepared& p) {
@@ -225,7 +222,7 @@ bool Dispatcher::refuse_listener(Session& session, const Prepared& p) {
 // True in the common case, in which no gate would stop the command: asked first, because it is cheap.
 bool Dispatcher::passes_freely(const Session& session, const Prepared& p) const {
   const Command* command = p.command;
-  if (!command || !command->subcommands.empty() || command->guarded) return false;
+  if (!command || !command->subcommands.empty() || command->guard != Guard::none) return false;
   int given = static_cast<int>(p.argv.size());
   if (command->arity > 0 ? given != command->arity : given < -command->arity) return false;
   return session.authenticated && !session.restricted && !session.transaction.open && session.plain() &&

@@ -52,6 +52,7 @@ class Dispatcher {
     const ClientOptions& clients;
     const ObserveOptions& observe;
     const Allowance& debug_command;
+    const Allowance& module_command;
   };
   struct Stats {
     uint64_t commands = 0;      // that ran, also within transactions and scripts

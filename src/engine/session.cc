@@ -12,6 +12,12 @@ Session::Session(SessionId its_id, Peer* its_peer, int64_t now_ms)
     : id(its_id), peer(its_peer), last_active_ms(now_ms), reply(out), created_ms(now_ms) {}
 Session::~Session() = default;
 
+bool Session::is_local() const {
+  if (!peer || peer->is_unix_socket()) return true;
+  std::string address = peer->address();
+  return address.starts_with("127.") || address.starts_with("[::1]");
+}
+
 size_t Session::memory_bytes() const {
   size_t bytes = sizeof *this + out.capacity() + argv_bytes + transaction.queue_bytes + name.capacity();
   for (const WatchedKey& w : transaction.watched) bytes += sizeof w + w.key.capacity();

@@ -113,6 +113,8 @@ class alignas(64) Session {
 
   // Has neither: then what is sent to it are replies only, and nothing follows a command of it.
   bool plain() const { return !subscriptions && !tracking; }
+  // From this machine, or from within the server.
+  bool is_local() const;
   // Listens in RESP2: nothing but messages may come from now on, and few commands may be given.
   bool only_listens() const { return subscriptions && reply.protocol() == 2; }
   // Ends the session at the end of this turn (now, if it is not running).

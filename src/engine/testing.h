@@ -35,14 +35,14 @@ struct BareEngine {
 
   ClientOptions clients;
   ObserveOptions observe;
-  Allowance debug = Allowance::no;
+  Allowance guarded = Allowance::no;
   Keyspace::Options options;
   Keyspace keyspace{options, kStart, 1};
   Sessions sessions;
   CommandRegistry registry;
   Waiters waiters{keyspace};
   WatchTable watches{keyspace, sessions};
-  Dispatcher dispatcher{{clients, observe, debug}, registry, keyspace, sessions, waiters, watches};
+  Dispatcher dispatcher{{clients, observe, guarded, guarded}, registry, keyspace, sessions, waiters, watches};
 };
 
 // Follows from its birth to its end. SELECT, MULTI and EXEC are left out.

@@ -1,6 +1,8 @@
 #include "persist/append_log.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -54,6 +56,7 @@ bool AppendLog::may_write() {
 
 bool AppendLog::write() {
   postponed_ms_ = 0;
+  if (options_.write_delay_us > 0) std::this_thread::sleep_for(std::chrono::microseconds(options_.write_delay_us));
   uint64_t before = file_->size();
   std::string why;
   auto taken = file_->append(buffer_);

@@ -23,6 +23,7 @@ struct AppendOptions {
   bool incremental_fsync = true;
   bool keep_history = false;                  // files that are no longer needed stay
   std::string cpus;                           // where a rewrite's child may run: "0-3,7:2"; empty: anywhere
+  int write_delay_us = 0;                     // for tests: before each write
 };
 
 struct PersistOptions {
@@ -40,6 +41,7 @@ struct PersistOptions {
   int version = 0;                  // of what is written; 0: the oldest that can hold the data
   int64_t loading_events_bytes = 2 << 20;
   int key_save_delay_us = 0, key_load_delay_us = 0;   // for tests
+  bool skip_checksums = false;                        // for tests: of files and of RESTORE's payloads
   AppendOptions append;
 };
 

@@ -232,7 +232,7 @@ std::expected<SnapshotContent, std::string> Snapshots::load_from(ReadFile& file,
   SnapshotRules rules;
   rules.any_version = options_.version_check == PersistOptions::VersionCheck::relaxed;
   rules.version_advice = " (rdb-version-check relaxed tries)";
-  rules.checksum = options_.checksum;
+  rules.checksum = options_.checksum && !options_.skip_checksums;
   rules.replace = replace;
   rules.on_head = [&](const SnapshotContent& content) { tell_head(content); };
   // A load that is slowed down for tests serves clients at every key.

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/ticks.h"
 #include "commands/families.h"
+#include "console/debug.h"
 #include "engine/acl.h"
 #include "engine/engine_commands.h"
 #include "persist/commands.h"
@@ -98,7 +99,8 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
       evictor_(keyspace_, options.memory,
                {memory::used_bytes, [this] { return loop_.clock().monotonic_us(); }}),
       waiters_(keyspace_), watches_(keyspace_, sessions_),
-      dispatcher_({options.clients, options.observe, options.process.debug_command}, registry_, keyspace_, sessions_,
+      dispatcher_({options.clients, options.observe, options.process.debug_command,
+                   options.process.module_command}, registry_, keyspace_, sessions_,
                   waiters_, watches_),
       removals_(keyspace_, dispatcher_.effects(), options.memory, [this] { return !dispatcher_.in_hand().empty(); }),
       notifier_(keyspace_, dispatcher_.pubsub()), scripting_(dispatcher_, options.scripts),
@@ -122,6 +124,9 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
   add_all_commands(registry_, dispatcher_);
   add_config_commands(registry_, settings, options.config_file, [this] { reset_stats(); },
                       [this] { return snapshots_.loading().active(); });
+  console_.debug().add("CONFIG-REWRITE-FORCE-ALL",
+                       "CONFIG REWRITE that writes every setting, also those that stand at their default.", 0, 0,
+                       [this](Call& c) { rewrite_config(c, settings_, options_.config_file, true); });
   add_shutdown_command(registry_, *this);
   add_dump_commands(registry_, options.persist);
   migration_.add_commands(registry_);

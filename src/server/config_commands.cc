@@ -16,12 +16,6 @@ void get(Call& c, Settings& settings) {
   }
 }
 
-bool is_local(const Session& session) {
-  if (!session.peer || session.peer->is_unix_socket()) return true;
-  std::string address = session.peer->address();
-  return address.starts_with("127.") || address.starts_with("[::1]");
-}
-
 // Some settings may not change while data is loaded, whatever the value: as in Redis.
 bool must_wait(std::span<const Bytes> words, const Settings& settings) {
   for (size_t i = 0; i < words.size(); i += 2)
@@ -35,13 +29,15 @@ void set(Call& c, Settings& settings, bool loading) {
   if (loading && must_wait(words, settings)) return c.reply.error(kLoadingRefusal);
   std::vector<Settings::Change> changes;
   for (size_t i = 0; i < words.size(); i += 2) changes.push_back({words[i], words[i + 1]});
-  std::string refusal = settings.set(changes, is_local(c.session));
+  std::string refusal = settings.set(changes, c.session.is_local());
   refusal.empty() ? c.reply.ok() : c.reply.error("ERR " + refusal);
 }
 
-void rewrite(Call& c, Settings& settings, const std::string& file) {
+}  // namespace
+
+void rewrite_config(Call& c, const Settings& settings, const std::string& file, bool everything) {
   if (file.empty()) return c.reply.error("ERR The server is running without a config file");
-  std::string problem = settings.rewrite(file);
+  std::string problem = settings.rewrite(file, everything);
   if (problem.empty()) {
     log(LogLevel::notice, "CONFIG REWRITE executed with success.");
     return c.reply.ok();
@@ -50,13 +46,11 @@ void rewrite(Call& c, Settings& settings, const std::string& file) {
   c.reply.error("ERR Rewriting config file: " + problem);
 }
 
-}  // namespace
-
 void add_config_commands(CommandRegistry& registry, Settings& settings, const std::string& file,
                          std::function<void()> reset_stats, std::function<bool()> loading) {
   registry.add("config|get", [&](Call& c) { get(c, settings); });
   registry.add("config|set", [&settings, loading](Call& c) { set(c, settings, loading()); });
-  registry.add("config|rewrite", [&](Call& c) { rewrite(c, settings, file); });
+  registry.add("config|rewrite", [&](Call& c) { rewrite_config(c, settings, file, false); });
   registry.add("config|resetstat", [reset_stats](Call& c) {
     reset_stats();
     c.reply.ok();

@@ -18,7 +18,7 @@ namespace {
 struct AllOptions {
   ClientOptions clients;
   ObserveOptions observe;
-  Allowance debug = Allowance::no;
+  Allowance guarded = Allowance::no;
   Keyspace::Options keyspace;
   PersistOptions persist;
 };
@@ -118,8 +118,8 @@ class Server {
   Sessions sessions_;
   Waiters waiters_{keyspace_};
   WatchTable watches_{keyspace_, sessions_};
-  Dispatcher dispatcher_{
-      {options_.clients, options_.observe, options_.debug}, registry_, keyspace_, sessions_, waiters_, watches_};
+  Dispatcher dispatcher_{{options_.clients, options_.observe, options_.guarded, options_.guarded},
+                         registry_, keyspace_, sessions_, waiters_, watches_};
   Snapshots snapshots_{loop_, files_, keyspace_, options_.persist};
   AppendOnly log_{loop_, workers_, files_, dispatcher_.effects(), snapshots_, options_.persist.append};
   Session session_{1, nullptr, loop_.wall_ms()};

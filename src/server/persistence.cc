@@ -1,6 +1,7 @@
 // How the node and its data on disk go together: loading at start, the gates, the end.
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/log.h"
@@ -16,6 +17,13 @@ namespace vitrine {
 namespace {
 
 std::string as_sentence(std::string text) { return text.ends_with('.') ? text : text + '.'; }
+
+// What is no number counts as 0, as in Redis' DEBUG.
+template <class Number>
+void take_number(Call& c, Number& into) {
+  into = static_cast<Number>(std::strtol(std::string(c.args.bytes()).c_str(), nullptr, 10));
+  c.reply.ok();
+}
 
 }  // namespace
 
@@ -48,6 +56,11 @@ void Node::wire_persistence() {
                        [this](Call& c) { debug_reload(c, snapshots_); });
   console_.debug().add("LOADAOF", "Empties the databases and reads the append-only log.", 0, 0,
                        [this](Call& c) { reload_append_log(c); });
+  console_.debug().add("AOF-FLUSH-SLEEP <microseconds>", "Waits so long before each write to the log.", 1, 1,
+                       [this](Call& c) { take_number(c, options_.persist.append.write_delay_us); });
+  console_.debug().add("SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+                       "1: the checksums of snapshots and of RESTORE's payloads are not looked at.", 1, 1,
+                       [this](Call& c) { take_number(c, options_.persist.skip_checksums); });
 }
 
 void Node::wire_append_only() {

@@ -6,6 +6,7 @@
 
 namespace vitrine {
 
+class Call;
 class CommandRegistry;
 class Settings;
 class Node;
@@ -13,6 +14,8 @@ class Node;
 // `file`: where CONFIG REWRITE writes; empty: nowhere. `loading`: whether data is being loaded.
 void add_config_commands(CommandRegistry& registry, Settings& settings, const std::string& file,
                          std::function<void()> reset_stats, std::function<bool()> loading);
+// CONFIG REWRITE. `everything`: what stands at its default is written as well.
+void rewrite_config(Call& call, const Settings& settings, const std::string& file, bool everything);
 void add_shutdown_command(CommandRegistry& registry, Node& node);
 
 }  // namespace vitrine

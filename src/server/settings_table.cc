@@ -203,7 +203,7 @@ void register_process_settings(Settings& settings, ProcessOptions& o) {
   settings.boolean("dynamic-hz", &o.dynamic_hz);
   settings.boolean("crash-memcheck-enabled", &o.crash_memcheck_enabled);
   settings.enumeration("enable-debug-command", &o.debug_command, kAllowances).immutable();
-  settings.enumeration("enable-module-command", &o.module_command, kAllowances).immutable().not_acting();
+  settings.enumeration("enable-module-command", &o.module_command, kAllowances).immutable();
   settings.enumeration("enable-protected-configs", &o.protected_configs, kAllowances).immutable();
   settings.guard_with(&o.protected_configs);
   settings.enumeration("oom-score-adj", &o.oom_score_adjust, kOomScoreAdjust);

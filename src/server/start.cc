@@ -27,6 +27,7 @@ Asked asked(int argc, char** argv) {
   Bytes first = argv[1];
   if (first == "-v" || first == "--version") return Asked::version;
   if (first == "-h" || first == "--help") return Asked::help;
+  if (first == "--check-system") return Asked::check_system;
   return Asked::serve;
 }
 
@@ -39,6 +40,7 @@ void print_help() {
   std::puts(
       "Usage: vitrine-server [CONFIG_FILE | -] [--setting value ...]\n"
       "       vitrine-server --version\n"
+      "       vitrine-server --check-system\n"
       "       vitrine-server --help\n"
       "\n"
       "CONFIG_FILE has redis.conf's grammar; '-' reads it from standard input. Every setting can be given on the\n"
@@ -50,6 +52,13 @@ void print_help() {
       "  vitrine-server --port 7777 --maxmemory 1gb --maxmemory-policy allkeys-lru\n"
       "  vitrine-server vitrine.conf --loglevel verbose\n"
       "  echo 'maxmemory 128mb' | vitrine-server -");
+}
+
+int check_system() {
+  auto warnings = process::machine_warnings();
+  for (const std::string& warning : warnings) std::puts(warning.c_str());
+  if (warnings.empty()) std::puts("Nothing of this machine's settings stands in a server's way.");
+  return warnings.empty() ? 0 : 1;
 }
 
 void register_all_settings(Settings& settings, NodeOptions& options) {

@@ -8,12 +8,14 @@
 
 namespace vitrine {
 
-enum class Asked { serve, version, help };
+enum class Asked { serve, version, help, check_system };
 
-// What the command line asks for; `serve` unless --version or --help stand first.
+// What the command line asks for; `serve` unless --version, --help or --check-system stand first.
 Asked asked(int argc, char** argv);
 void print_version();
 void print_help();
+// What of the machine's settings stands in a server's way, on standard output; the process' exit status.
+int check_system();
 
 // Adds every row of the house to `settings`.
 void register_all_settings(Settings& settings, NodeOptions& options);

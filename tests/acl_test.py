@@ -203,6 +203,20 @@ def test_the_log_is_as_long_as_told(admin):
     assert [dict(zip(e[::2], e[1::2]))[b'username'] for e in entries] == [b'u4', b'u3', b'u2']
 
 
+def test_the_log_names_who_ran_the_script(server, admin):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+eval', '+client|setname', '+multi', '+exec', '+get', '~a')
+    al = login(server, 'al')
+    al.ok('CLIENT', 'SETNAME', 'bob')
+    assert isinstance(al.call('EVAL', "return redis.call('get', 'b')", '0'), Error)
+    al.pipeline([('MULTI',), ('EVAL', "return redis.call('set', 'a', '1')", '0'), ('EXEC',)])
+    for entry in admin.ok('ACL', 'LOG'):
+        entry = dict(zip(entry[::2], entry[1::2]))
+        told = dict(word.split(b'=', 1) for word in entry[b'client-info'].split())
+        assert entry[b'context'] == b'lua' and entry[b'username'] == b'al'
+        assert told[b'name'] == b'bob' and told[b'addr'] == b'127.0.0.1:%d' % al.sock.getsockname()[1]
+    assert len(admin.ok('ACL', 'LOG')) == 2
+
+
 SECRET = 's3cr3t'
 
 
@@ -215,6 +229,7 @@ def test_secrets_are_not_shown(tmp_path):
         watching.ok('MONITOR')
         for words in (['ACL', 'SETUSER', 'al', 'on', '>' + SECRET, '+@all', '#' + 'a1' * 32], ['AUTH', 'al', SECRET],
                       ['AUTH', SECRET], ['HELLO', '3', 'AUTH', 'al', SECRET], ['HELLO', '2', 'AUTH', SECRET, SECRET],
+                      ['HELLO', 'AUTH', 'default', SECRET],
                       ['ACL', 'SETUSER', 'al', '<none', '>' + SECRET], ['ACL', 'SETUSER', 'al', '<' + SECRET],
                       ['CONFIG', 'SET', 'requirepass', SECRET], ['CONFIG', 'SET', 'masterauth', SECRET],
                       ['CONFIG', 'SET', 'tls-key-file-pass', SECRET],

@@ -201,6 +201,15 @@ def listed(admin, *words):
     return [fields(line)['name'] for line in admin.ok('CLIENT', 'LIST', *words).splitlines()]
 
 
+def test_a_client_sees_itself_within_a_transaction(server):
+    with server.client() as c:
+        for words in (['MULTI'], ['PING'], ['CLIENT', 'INFO']):
+            c.ok(*words)
+        fields = dict(word.split('=', 1) for word in c.ok('EXEC')[1].decode().split())
+        assert fields['flags'] == 'x' and fields['multi'] == '2'
+        assert ' flags=N ' in c.ok('CLIENT', 'INFO').decode() and ' multi=-1 ' in c.ok('CLIENT', 'INFO').decode()
+
+
 def test_client_list_filters_of_redis(server):
     with named(server, 'admin') as admin, named(server, 'a') as a, named(server, 'b') as b:
         ids = [x.ok('CLIENT', 'ID') for x in (a, b)]
@@ -335,6 +344,21 @@ def test_client_reply(server):
         assert silent(c), 'what was waited for is not told, either'
 
 
+@pytest.mark.parametrize('end', ['fed', 'unblocked', 'late'])
+def test_a_skipped_reply_may_come_late(server, end):
+    with server.client() as c, server.client() as other:
+        c.send('CLIENT', 'REPLY', 'SKIP')
+        c.send('BLPOP', 'nokey', '0.1' if end == 'late' else '0')
+        eventually(lambda: info(other, 'blocked_clients') == '1')
+        if end == 'fed':
+            other.ok('RPUSH', 'nokey', 'x')
+        elif end == 'unblocked':
+            waiting = next(line for line in other.ok('CLIENT', 'LIST').decode().splitlines() if ' flags=b ' in line)
+            other.ok('CLIENT', 'UNBLOCK', waiting.split()[0][3:])
+        eventually(lambda: info(other, 'blocked_clients') == '0')
+        assert c.call('PING') == b'PONG' and c.call('ECHO', 'x') == b'x'
+
+
 def test_pause_all_and_writes(server):
     with server.client() as admin, server.client() as c:
         admin.ok('SET', 'k', '1')
@@ -416,6 +440,7 @@ def test_no_touch_leaves_the_idle_time(server):
         time.sleep(1.1)
         c.ok('CLIENT', 'NO-TOUCH', 'ON')
         assert c.ok('GET', 'k') == b'v' and c.ok('OBJECT', 'IDLETIME', 'k') >= 1
+        assert c.ok('EVAL', "return redis.call('get', 'k')", '0') == b'v' and c.ok('OBJECT', 'IDLETIME', 'k') >= 1
         c.ok('CLIENT', 'NO-TOUCH', 'OFF')
         assert c.ok('GET', 'k') == b'v' and c.ok('OBJECT', 'IDLETIME', 'k') == 0
 

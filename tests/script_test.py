@@ -84,10 +84,17 @@ def test_busy_and_kill(server, c):
     'while true do redis.pcall("get", "a") end',
     'setmetatable({}, {__index = function() while true do end end}).x()',
     'while true do string.rep("x", 100000):gsub(".", "%0%0") end',
+    'while true do load(function() while true do end end) end',
+    'load(function() while true do end end) redis.call("set", "after", "1")',
+    'load(function() load(function() while true do end end) end) while true do end',
+    'pcall(load, function() while true do end end) return 1',
 ])
 def test_nothing_escapes_kill(server, c, script):
-    reply, _, _, _ = ended(server, ['EVAL', script, '0'])
-    assert b'Script killed by user' in reply
+    """Nor does anything of it stay with the next one."""
+    for _ in range(2):
+        reply, _, _, _ = ended(server, ['EVAL', script, '0'])
+        assert b'Script killed by user' in reply
+    assert c.call('EXISTS', 'after') == 0
 
 
 def test_function_kill(server, c):
@@ -105,6 +112,8 @@ def test_function_kill(server, c):
     'while true do pcall(function() while true do end end) end',
     'while true do xpcall(function() while true do end end, function() while true do end end) end',
     'local f = coroutine.wrap(function() while true do pcall(coroutine.yield) end end) while true do f() end',
+    'load(function() while true do end end) while true do end',
+    'load(function() while true do end end) redis.register_function("f", function() end)',
 ])
 def test_a_load_takes_no_longer_than_half_a_second(server, c, code):
     began = time.monotonic()

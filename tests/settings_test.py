@@ -471,7 +471,7 @@ def test_rewrite_leaves_other_forms_of_the_same_amount(tmp_path):
 
 @ours
 def test_a_file_with_every_setting_says_what_is_set(tmp_path):
-    conf = write(tmp_path / 'a.conf', f'# Mine.\nhz 20\nenable-debug-command yes\ndir {tmp_path}\n')
+    conf = write(tmp_path / 'a.conf', '# Mine.\nhz 20\nenable-debug-command yes\n')
     own = {b'port', b'bind', b'save', b'unixsocket', b'logfile', b'dir', b'enable-debug-command', b'loglevel'}
 
     def shown(c):
@@ -481,7 +481,9 @@ def test_a_file_with_every_setting_says_what_is_set(tmp_path):
     with start(config_file=conf) as s, s.client() as c:
         before = shown(c)
         assert c.ok('DEBUG', 'CONFIG-REWRITE-FORCE-ALL') == b'OK'
-    lines = pathlib.Path(conf).read_text().splitlines()
+    text = re.sub('^dir .*', f'dir {tmp_path}', pathlib.Path(conf).read_text(), flags=re.M)
+    write(tmp_path / 'a.conf', text)
+    lines = text.splitlines()
     assert lines[:2] == ['# Mine.', 'hz 20'] and len(lines) > 150
     assert {'maxmemory 0', 'activerehashing yes', 'appendfsync everysec'} <= set(lines)
     with start(config_file=conf) as s, s.client() as c:

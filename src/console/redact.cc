@@ -30,7 +30,7 @@ std::vector<Bytes> shown_arguments(const Command& command, std::span<const Bytes
   std::vector<Bytes> shown(argv.begin(), argv.end());
   const std::string& name = command.full_name;
   if (name == "auth") hide(shown, 1);
-  else if (name == "hello") hide_after(shown, 2, "AUTH", 2);
+  else if (name == "hello") hide_after(shown, 1, "AUTH", 2);   // also where the version was forgotten
   else if (name == "config|set") hide_settings(shown, settings);
   else if (name == "acl|setuser") hide(shown, 2);
   else if (name == "acl|dryrun") hide(shown, 4);

@@ -47,7 +47,7 @@ std::string Acl::read_line(Bytes line, const std::string& place, Users& users) c
     return "WARNING: Duplicate user '" + name + "' found on line " + place.substr(place.rfind(':') + 1) + ". ";
   std::vector<std::string> rules;
   if (!join_selectors(std::span(words).subspan(2), rules).empty())
-    return place + ": Unmatched parenthesis in selector definition.";
+    return place + ": Unmatched parenthesis in selector definition. ";
   auto user = std::make_shared<AclUser>(name, options_.pubsub_default);
   size_t at = 0;
   std::string problem = user->apply(rules, at);

@@ -15,7 +15,7 @@ std::string client_flags(const Session& s) {
   if (s.monitoring) flags += 'O';
   if (s.subscriptions) flags += 'P';
   if (s.parked) flags += 'b';
-  if (s.transaction.open) flags += 'x';
+  if (s.transaction.open || s.transaction.executing >= 0) flags += 'x';
   if (s.tracking) {
     flags += 't';
     if (s.tracking->broken_redirect) flags += 'R';
@@ -58,7 +58,7 @@ std::string describe_client(const Session& s, int64_t now_ms, size_t) {
   number("sub", subscribed(TopicKind::channel));
   number("psub", subscribed(TopicKind::pattern));
   number("ssub", subscribed(TopicKind::shard));
-  number("multi", s.transaction.open ? static_cast<int64_t>(s.transaction.queue.size()) : -1);
+  number("multi", s.transaction.open ? static_cast<int64_t>(s.transaction.queue.size()) : s.transaction.executing);
   number("watch", s.transaction.watched.size());
   size_t held = peer ? peer->input_bytes() : 0, capacity = peer ? peer->input_capacity() : 0;
   number("qbuf", held);
@@ -205,6 +205,9 @@ void unpause(Call& c, Dispatcher& dispatcher) {
 }
 
 void unblock(Call& c, Dispatcher& dispatcher) {
+  if (c.args.left() > 2)
+    return c.reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(c.args[1]) +
+                         "'. Try CLIENT HELP.");
   int64_t target = c.args.integer();
   bool with_error = false;
   if (c.args.accept("ERROR")) with_error = true;

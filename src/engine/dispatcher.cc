@@ -274,7 +274,7 @@ void Dispatcher::count_error(Bytes code) {
 
 Dispatcher::Outcome Dispatcher::run(Session& session, const Prepared& p) {
   OutputBuffer::Mark before{};
-  bool muted = session.reply_mode != ReplyMode::on;
+  bool muted = session.is_muted();
   if (muted) before = session.out.mark();
   if (__builtin_expect(passes_freely(session, p), 1)) {
     execute(session, p.command, p.argv, p.hash, p.key, false, nullptr);
@@ -299,8 +299,7 @@ Dispatcher::Outcome Dispatcher::run(Session& session, const Prepared& p) {
 void Dispatcher::finish_reply(Session& session, OutputBuffer::Mark before) {
   if (session.reply_mode == ReplyMode::on) return;
   session.out.truncate(before);
-  if (session.reply_mode == ReplyMode::skipping) session.reply_mode = ReplyMode::on;
-  else if (session.reply_mode == ReplyMode::skip_next) session.reply_mode = ReplyMode::skipping;
+  if (!session.parked) session.end_skipping();   // else what it waits for is its reply
 }
 
 // What comes behind the reply.
@@ -454,10 +453,10 @@ void Dispatcher::serve_waiters() {
   waiters_.serve(sessions_, [this](Session& session, Command* command, std::span<const Bytes> argv, Bytes fed) {
     Prepared p = prepare(argv);
     stats_.blocked_runs++;
-    bool muted = session.reply_mode == ReplyMode::off;
+    bool muted = session.is_muted();
     OutputBuffer::Mark before = muted ? session.out.mark() : OutputBuffer::Mark{};
     if (!refuse_denied(session, p)) execute(session, command, argv, p.hash, p.key, false, &fed);
-    if (muted) session.out.truncate(before);
+    if (muted) finish_reply(session, before);
     if (session.pushes) send_pushes(session);
     if (!session.parked && session.peer) session.peer->resume();
   });

@@ -67,6 +67,7 @@ struct TransactionState {
   uint64_t queued_flags = 0;   // of all queued commands together
   std::vector<QueuedCommand> queue;
   size_t queue_bytes = 0;
+  int64_t executing = -1;      // how many commands EXEC runs; -1: it runs none
   std::vector<WatchedKey> watched;
 };
 
@@ -111,6 +112,13 @@ class alignas(64) Session {
   std::vector<std::string> capabilities;      // CLIENT CAPA
   std::shared_ptr<FieldSets> field_sets;      // HIMPORT PREPARE; null: none
 
+  // The reply of the command under way is not sent (CLIENT REPLY OFF or SKIP).
+  bool is_muted() const { return reply_mode == ReplyMode::off || reply_mode == ReplyMode::skipping; }
+  // What SKIP was for is over.
+  void end_skipping() {
+    if (reply_mode == ReplyMode::skipping) reply_mode = ReplyMode::on;
+    else if (reply_mode == ReplyMode::skip_next) reply_mode = ReplyMode::skipping;
+  }
   // Has neither: then what is sent to it are replies only, and nothing follows a command of it.
   bool plain() const { return !subscriptions && !tracking; }
   // From this machine, or from within the server.

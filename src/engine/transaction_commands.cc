@@ -48,6 +48,7 @@ void exec(Call& c, Dispatcher& dispatcher) {
   std::vector<QueuedCommand> queue = std::move(t.queue);
   t.queue.clear();
   t.open = false;  // the commands run as if they came one by one
+  t.executing = static_cast<int64_t>(queue.size());
   c.effects.nothing();
   c.reply.array(static_cast<int64_t>(queue.size()));
   std::vector<Bytes> argv;
@@ -56,6 +57,7 @@ void exec(Call& c, Dispatcher& dispatcher) {
     if (dispatcher.still_permitted(c.session, *queued.command, argv))
       dispatcher.run_nested(c.session, queued.command, argv);
   }
+  t.executing = -1;
   discard_transaction(c.session, dispatcher.watches());
   c.effects.nothing();
 }

@@ -148,8 +148,8 @@ bool Waiters::unblock(Session& session, bool with_error) {
   if (it == parked_.end()) return false;
   TimeoutReply reply = it->second.timeout_reply;
   release(session);
-  if (session.reply_mode == ReplyMode::off) {
-    // Nobody is told.
+  if (session.is_muted()) {
+    session.end_skipping();   // nobody is told
   } else if (with_error) {
     session.reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
   } else {

@@ -19,7 +19,7 @@ using Problem = std::string;
 
 Problem complaint(const std::string& what) {
   char text[256];
-  ERR_error_string_n(ERR_peek_last_error(), text, sizeof text);
+  ERR_error_string_n(ERR_peek_error(), text, sizeof text);   // the cause: what follows only passes it on
   ERR_clear_error();
   return what + ": " + text;
 }

@@ -69,10 +69,12 @@ int pairs(lua_State* L) {
   return 3;
 }
 
+// An error that a hook has raised (SCRIPT KILL) must not leave lua_loadx as it came: LuaJIT would take the hook for one
+// that still runs, and no other would ever fire. lua_pcall tells it that the hook is over.
 const char* piece_of_function(lua_State* L, void*, size_t* size) {
   luaL_checkstack(L, 2, "too many nested functions");
   lua_pushvalue(L, 1);
-  lua_call(L, 0, 1);
+  if (lua_pcall(L, 0, 1, 0) != 0) lua_error(L);
   if (lua_isnil(L, -1)) {
     *size = 0;
     return nullptr;

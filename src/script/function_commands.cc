@@ -58,7 +58,8 @@ void remove(Call& c, Scripting& s) {
 
 void flush(Call& c, Scripting& s) {
   if (c.args.left() > 1)
-    return c.reply.error("ERR unknown subcommand or wrong number of arguments for 'flush'. Try FUNCTION HELP.");
+    return c.reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(c.args[1]) +
+                         "'. Try FUNCTION HELP.");
   if (!read_flush_mode(c, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option")) return;
   s.functions.flush();
   replay(c);

@@ -17,7 +17,8 @@ std::expected<std::string, std::string> read_library_name(const Shebang& shebang
   std::string name;
   bool given = false;
   for (const std::string& word : shebang.words) {
-    if (!Bytes(word).starts_with("name=")) return std::unexpected("ERR Invalid metadata value given: " + word);
+    if (!equals_ignoring_case(Bytes(word).substr(0, 5), "name="))
+      return std::unexpected("ERR Invalid metadata value given: " + word);
     if (std::exchange(given, true))
       return std::unexpected("ERR Invalid metadata value, name argument was given multiple times");
     name = word.substr(5);

@@ -120,6 +120,7 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
   if (session_.user != c.session.user) session_.user = c.session.user;
   session_.acl_user = c.session.acl_user;
   session_.restricted = c.session.restricted;
+  session_.no_touch = c.session.no_touch;
   session_.reply.set_protocol(2);
   replicated_ = true;
   job.lua.start_run(c.keyspace.random().next(), static_cast<size_t>(options_.memory_limit_bytes));
@@ -271,7 +272,7 @@ Bytes ScriptEngine::refusal_of(const Prepared& p) {
   if (session_.restricted) {
     AclVerdict verdict = dispatcher_.acl().check(session_, *command->info, p.argv);
     if (!verdict.permitted()) {
-      dispatcher_.acl().note(session_, verdict, AclContext::lua, dispatcher_.keyspace().now_ms());
+      dispatcher_.acl().note(run_->call.session, verdict, AclContext::lua, dispatcher_.keyspace().now_ms());
       return refusal_text_ = Acl::refusal_to_script(verdict);
     }
   }

@@ -111,6 +111,11 @@ TEST(Shebang, IsRead) {
                     "#!lua flags=,\n"})
     EXPECT_EQ(flags(bad), 999u) << bad;
   EXPECT_EQ(flags("#!lua"), 998u);
+  for (Bytes good : {"#!lua flags=no-writes\r\n", "#!lua\tflags=no-writes\n", "#!lua \"flags=no-writes\"\n",
+                     "#!'lua' 'flags=no-writes'\n", "#!lua flags=\"no-writes\"\n"})
+    EXPECT_EQ(flags(good), script_flag::kNoWrites) << good;
+  EXPECT_EQ(flags("#!lua \"flags=no-writes\n"), 998u);
+  EXPECT_EQ(flags(Bytes("#!lua \0\n", 8)), 998u);
   EXPECT_EQ(read_shebang("#!lua x=1\nabc")->rest, "\nabc");
 }
 

@@ -1,6 +1,7 @@
 #include "script/shebang.h"
 
 #include "script/script_engine.h"
+#include "wire/resp_parser.h"
 
 namespace vitrine {
 
@@ -10,14 +11,10 @@ std::expected<Shebang, std::string> read_shebang(Bytes code) {
   if (!code.starts_with("#!")) return s;
   s.present = true;
   size_t end = code.find('\n');
-  if (end == Bytes::npos) return std::unexpected("Invalid script shebang");
-  s.rest = code.substr(end);
   Bytes line = code.substr(0, end);
-  for (size_t at = 0; at < line.size();) {
-    size_t stop = std::min(line.find(' ', at), line.size());
-    if (stop > at) s.words.emplace_back(line.substr(at, stop - at));
-    at = stop + 1;
-  }
+  if (end == Bytes::npos || line.find('\0') != Bytes::npos) return std::unexpected("Invalid script shebang");
+  s.rest = code.substr(end);
+  if (!split_quoted(line, s.words)) return std::unexpected("Invalid engine in script shebang");
   s.engine = s.words.front().substr(2);
   s.words.erase(s.words.begin());
   return s;

@@ -16,7 +16,8 @@ struct Shebang {
   Bytes rest;                             // the code behind it, its line's end included: lines keep their numbers
 };
 
-// Nothing when the line begins with "#!" and does not end, or names no engine.
+// Words may be quoted, as in redis-cli. An error when the line begins with "#!" and does not end, or its quotes do not
+// balance.
 std::expected<Shebang, std::string> read_shebang(Bytes code);
 
 // "flags=a,b" of a script: the flags, or what is wrong with them.

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/session_words.h"
 #include "io/socket.h"
 #include "io/tls.h"
 #include "server/client_server.h"
@@ -199,8 +200,8 @@ bool ClientConnection::over_output_limit() {
   else if (!session_->soft_limit_since_ms) session_->soft_limit_since_ms = server_.loop().wall_ms();
   bool soft_over = soft && server_.loop().wall_ms() - session_->soft_limit_since_ms > limit.soft_s * 1000;
   if (!hard && !soft_over) return false;
-  log(LogLevel::warning, "Client id=%llu addr=%s closed for overcoming of output buffer limits.",
-              static_cast<unsigned long long>(session_->id), address_.c_str());
+  log(LogLevel::warning, "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
+      describe_client(*session_, server_.loop().wall_ms()).c_str());
   server_.stats.output_limit_disconnections++;
   end();
   return true;

@@ -269,6 +269,12 @@ def test_query_buffer_limit():
             assert info(admin, 'client_query_buffer_limit_disconnections') == 1
 
 
+def test_arguments_that_are_whole_are_no_query_buffer():
+    with start(('client-query-buffer-limit', '1mb')) as s, s.client() as c:
+        pairs = [word for i in range(100) for word in (f'k{i}', 'x' * 50000)]
+        assert c.call('MSET', *pairs) == b'OK' and c.call('DBSIZE') == 100
+
+
 def test_bulk_length_limit():
     with start(('proto-max-bulk-len', '1mb')) as s, s.client() as c:
         assert c.call('SET', 'k', b'x' * MB) == b'OK'
@@ -407,8 +413,9 @@ def test_maxclients():
 
 def test_idle_timeout():
     with start(('timeout', '1'), ('hz', '100')) as s:
-        idle, busy, parked = s.client(), s.client(), s.client()
+        idle, busy, parked, listener = s.client(), s.client(), s.client(), s.client()
         idle.call('PING')
+        listener.ok('SUBSCRIBE', 'news')
         parked.send('BLPOP', 'nokey', '0')
         until = time.monotonic() + 3
         while time.monotonic() < until:
@@ -417,6 +424,7 @@ def test_idle_timeout():
         assert idle.at_end(0.5), 'an idle client must be closed'
         busy.call('RPUSH', 'nokey', 'x')
         assert parked.reply() == [b'nokey', b'x'], 'a parked client is not idle'
+        assert busy.call('PUBLISH', 'news', 'x') == 1, 'nor is one that listens'
 
 
 def test_maxmemory_noeviction_refuses():

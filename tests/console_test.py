@@ -37,6 +37,15 @@ def test_monitor_shows_commands_as_they_end_and_hides_secrets(server):
                      '3 "AUTH" "(redacted)"', '0 "RESET"']
 
 
+def test_monitor_names_a_unix_socket_by_its_path(tmp_path):
+    path = str(tmp_path / 's')
+    with harness.peer('vitrine', ('unixsocket', path)) as server, server.client() as watcher, \
+            harness.Client(0, unix=path) as c:
+        watcher.ok('MONITOR')
+        c.ok('PING')
+        assert re.fullmatch(r'\d+\.\d{6} \[0 unix:(.*)\] "PING"', watcher.reply().decode()).group(1) == path
+
+
 def test_a_shorter_log_forgets_at_once(server):
     with server.client() as c:
         c.ok('CONFIG', 'SET', 'slowlog-log-slower-than', '0')

@@ -475,6 +475,20 @@ def eventually(what, seconds=5.0):
         time.sleep(0.01)
 
 
+def silent(client, seconds=0.1):
+    """True if nothing comes for so long."""
+    assert client.pos == len(client.buf)
+    client.sock.settimeout(seconds)
+    try:
+        client.fill()
+        client.pos = 0
+        return False
+    except socket.timeout:
+        return True
+    finally:
+        client.sock.settimeout(20)
+
+
 def reachable(port, host='127.0.0.1', unix=None):
     try:
         with Client(port, host=host, timeout=1, unix=unix) as c:

@@ -181,7 +181,9 @@ def test_kill_takes_writes_back(server, c):
     fill(c)
     watcher = Client(server.port)
     watcher.call('WATCH', 'fresh')
+    changes = harness.info(c, 'rdb_changes_since_last_save', 'persistence')
     reply, heard, _, _ = ended(server, ['EVAL', WRITES_FOREVER, '0'])
+    assert harness.info(c, 'rdb_changes_since_last_save', 'persistence') == changes
     assert heard == [b'OK'] and b'Script killed' in reply
     assert c.call('GET', 'a') == b'old' and 0 < c.call('PTTL', 'a') <= 100000
     assert c.call('LRANGE', 'l', '0', '-1') == [b'one']
@@ -207,6 +209,38 @@ def test_unkillable_and_shutdown_nosave():
         other.send('SHUTDOWN', 'NOSAVE')
         eventually(lambda: server.process.poll() is not None)
         thread.join(5)
+
+
+SLOW_TRANSFER = """redis.call('decrby', 'alice', 50)
+for i = 1, ARGV[1] do for j = 1, 100000 do end end
+redis.call('incrby', 'bob', 50)"""
+
+
+def test_a_signal_waits_for_a_script_that_has_written(tmp_path):
+    settings = [('busy-reply-threshold', 50), ('save', '3600 1'), ('dir', tmp_path)]
+    with harness.peer('vitrine', *settings) as server:
+        c, other = Client(server.port), Client(server.port)
+        c.ok('MSET', 'alice', 100, 'bob', 0)
+        c.send('EVAL', SLOW_TRANSFER, '0', '1500')
+        eventually(lambda: isinstance(other.call('PING'), Error))
+        server.process.terminate()
+        assert server.process.wait(60) == 0
+    with harness.peer('vitrine', *settings) as server:
+        assert Client(server.port).ok('MGET', 'alice', 'bob') == [b'50', b'50']
+
+
+@pytest.mark.parametrize('script, rollback', [('while true do end', 'no'), (WRITES_FOREVER, 'yes')])
+def test_a_signal_ends_a_script_that_leaves_nothing_half_done(tmp_path, script, rollback):
+    settings = [('busy-reply-threshold', 50), ('save', '3600 1'), ('dir', tmp_path), ('script-kill-rollback', rollback)]
+    with harness.peer('vitrine', *settings) as server:
+        c, other = Client(server.port), Client(server.port)
+        c.ok('SET', 'a', 'old')
+        c.send('EVAL', script, '0')
+        eventually(lambda: isinstance(other.call('PING'), Error))
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+    with harness.peer('vitrine', *settings) as server:
+        assert Client(server.port).ok('GET', 'a') == b'old' and Client(server.port).ok('DBSIZE') == 1
 
 
 def test_many_clients_meanwhile(server, c):

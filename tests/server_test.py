@@ -303,6 +303,8 @@ def test_rename_command(tmp_path):
         assert c.call('FETCH') == b"ERR wrong number of arguments for 'fetch' command" \
             or c.call('FETCH') == b"ERR wrong number of arguments for 'get' command"
         assert c.ok('COMMAND', 'INFO', 'keys') == [None]
+    with start(config_file=write(tmp_path / 'b.conf', 'rename-command get GET\n')) as s, s.client() as c:
+        assert c.ok('GET', 'k') is None
 
 
 def test_debug_and_protected_configs_are_off_by_default(tmp_path):

@@ -9,6 +9,19 @@
 
 namespace vitrine {
 
+namespace {
+
+// As MONITOR names who gave a command: "127.0.0.1:50312", "unix:/path", "lua".
+std::string origin_of(const Session& session) {
+  if (session.origin == Origin::script) return "lua";
+  if (!session.peer) return "";
+  std::string address = session.peer->address();
+  if (!session.peer->is_unix_socket()) return address;
+  return "unix:" + address.substr(0, address.rfind(':'));
+}
+
+}  // namespace
+
 void Monitors::settle() {
   if (observing_ == !ids_.empty()) return;
   observing_ = !observing_;
@@ -47,10 +60,8 @@ std::string Monitors::line(int64_t wall_us, int db, Bytes who, std::span<const B
 
 void Monitors::on_call(const Session& session, const Command& command, std::span<const Bytes> argv) {
   if (command.flags & command_flag::kAdmin) return;
-  std::string who = session.origin == Origin::script ? "lua" : session.peer ? session.peer->address() : "";
-  if (session.peer && session.peer->is_unix_socket()) who = "unix:" + session.peer->local_address();
-  std::string text =
-      line(loop_.clock().wall_us(), session.db, who, shown_arguments(command, argv, settings_));
+  std::string text = line(loop_.clock().wall_us(), session.db, origin_of(session),
+                          shown_arguments(command, argv, settings_));
   for (SessionId id : ids_) {
     Session* monitor = dispatcher_.sessions().find(id);
     if (!monitor || monitor->doomed || !monitor->peer) continue;

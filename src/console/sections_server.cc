@@ -81,7 +81,7 @@ void write_clients(InfoText& text, const Sources& s) {
   text.field("maxclients", s.network.max_clients);
   text.field("client_recent_max_input_buffer", largest_input);
   text.field("client_recent_max_output_buffer", largest_output);
-  text.field("blocked_clients", d.waiters().parked());
+  text.field("blocked_clients", d.waiters().parked() + d.held());
   text.field("tracking_clients", d.tracking().sessions());
   text.field("pubsub_clients", d.pubsub().sessions());
   text.field("watching_clients", watching);

@@ -14,7 +14,7 @@ std::string client_flags(const Session& s) {
   std::string flags;
   if (s.monitoring) flags += 'O';
   if (s.subscriptions) flags += 'P';
-  if (s.parked) flags += 'b';
+  if (s.parked || s.paused) flags += 'b';
   if (s.transaction.open || s.transaction.executing >= 0) flags += 'x';
   if (s.tracking) {
     flags += 't';

@@ -49,6 +49,8 @@ struct Command {
   int first_key = 0;
   bool reads_blocks = false;                 // its first key is of a type whose values lie in blocks of their own
   Guard guard = Guard::none;
+  // Of EVAL and FCALL: whether this script has promised not to write. Null: the flags say it.
+  std::function<bool(std::span<const Bytes> argv)> only_reads;
 
   struct Stats {
     uint64_t calls = 0, rejected = 0, failed = 0;

@@ -195,14 +195,26 @@ bool Dispatcher::refuse_for_data(Session& session, const Prepared& p) {
   return asked && refuse(session, p, data_gate.write_refusal);
 }
 
+namespace {
+
+constexpr uint64_t kReplicates = command_flag::kWrite | command_flag::kMayReplicate;
+
+uint64_t flags_of(const Prepared& p) {
+  const Command& command = *p.command;
+  bool only_reads = command.only_reads && command.only_reads(p.argv);
+  return only_reads ? command.flags & ~kReplicates : command.flags;
+}
+
+}  // namespace
+
 bool Dispatcher::must_hold(Session& session, const Prepared& p) {
   if (__builtin_expect(!paused(keyspace_.now_ms()), 1)) return false;
-  constexpr uint64_t kReplicates = command_flag::kWrite | command_flag::kMayReplicate;
-  bool writes = p.command->flags & kReplicates;
+  bool writes = flags_of(p) & kReplicates;
   if (p.command->full_name == "exec") writes = session.transaction.queued_flags & kReplicates;
   if (pause_writes_only_ && !writes) return false;
   if (p.command->parent && p.command->parent->full_name == "client") return false;
   session.paused = true;
+  session.last_command = p.command;
   held_.push_back(session.id);
   return true;
 }
@@ -251,7 +263,7 @@ bool Dispatcher::queue_in_transaction(Session& session, const Prepared& p) {
   QueuedCommand queued{p.command, {p.argv.begin(), p.argv.end()}};
   for (const std::string& arg : queued.argv) t.queue_bytes += sizeof arg + arg.capacity();
   t.queue.push_back(std::move(queued));
-  t.queued_flags |= p.command->flags;
+  t.queued_flags |= flags_of(p);
   session.last_command = p.command;
   session.reply.raw("+QUEUED\r\n");
   return true;

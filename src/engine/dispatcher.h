@@ -146,6 +146,7 @@ class Dispatcher {
   int64_t pause_until_ms() const { return pause_until_ms_; }
   // Sessions whose command was held; the owner offers it again when the pause is over.
   std::vector<SessionId> take_held();
+  size_t held() const { return held_.size(); }
 
   const Stats& stats() const { return stats_; }
   void reset_stats();

@@ -188,6 +188,10 @@ void restore(Call& c, Scripting& s) {
 void add_function_commands(CommandRegistry& registry, Scripting& s) {
   registry.add("fcall", [&](Call& c) { fcall(c, s, false); });
   registry.add("fcall_ro", [&](Call& c) { fcall(c, s, true); });
+  registry.find_full("fcall")->only_reads = [&](std::span<const Bytes> argv) {
+    const ScriptFunction* function = s.functions.find(argv[1]).function;
+    return function && (function->flags & script_flag::kNoWrites);
+  };
   registry.add("function|load", [&](Call& c) { load(c, s); });
   registry.add("function|delete", [&](Call& c) { remove(c, s); });
   registry.add("function|flush", [&](Call& c) { flush(c, s); });

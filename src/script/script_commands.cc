@@ -4,6 +4,7 @@
 #include "base/sha1.h"
 #include "engine/call.h"
 #include "script/scripting.h"
+#include "script/shebang.h"
 
 namespace vitrine {
 
@@ -52,6 +53,13 @@ void evalsha(Call& c, Scripting& s, bool read_only) {
   run(c, s, *script, read_only);
 }
 
+// EVAL's script may be new: its first line says it.
+bool promises_not_to_write(Bytes code) {
+  auto shebang = read_shebang(code);
+  auto flags = shebang ? read_script_flags(*shebang) : std::unexpected(shebang.error());
+  return flags.value_or(0) & script_flag::kNoWrites;
+}
+
 void load(Call& c, Scripting& s) {
   auto script = s.scripts.load(c.args[2], true);
   if (!script) return c.reply.error(script.error());
@@ -90,6 +98,11 @@ void add_script_commands(CommandRegistry& registry, Scripting& s) {
   registry.add("eval_ro", [&](Call& c) { eval(c, s, true); });
   registry.add("evalsha", [&](Call& c) { evalsha(c, s, false); });
   registry.add("evalsha_ro", [&](Call& c) { evalsha(c, s, true); });
+  registry.find_full("eval")->only_reads = [](std::span<const Bytes> argv) { return promises_not_to_write(argv[1]); };
+  registry.find_full("evalsha")->only_reads = [&](std::span<const Bytes> argv) {
+    const ScriptCache::Script* script = s.scripts.find(argv[1]);
+    return script && (script->flags & script_flag::kNoWrites);
+  };
   registry.add("script|load", [&](Call& c) { load(c, s); });
   registry.add("script|exists", [&](Call& c) { exists(c, s); });
   registry.add("script|flush", [&](Call& c) { flush(c, s); });

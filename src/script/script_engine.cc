@@ -114,6 +114,7 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
   Run run{c, job, out_of_memory};
   run.free = !c.session.restricted && !job.read_only && !(job.flags & script_flag::kNoWrites) && !out_of_memory;
   run.effects_before = dispatcher_.effects().gathered();
+  run.changes_before = c.keyspace.stats().changes;
   if (options_.kill_rollback) run.undo = std::make_unique<UndoLog>(dispatcher_.keyspace());
   run_ = &run;
   session_.db = c.session.db;
@@ -148,7 +149,10 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
 // A run that was ended from outside leaves nothing behind: of one whose server ends nobody sees what it did.
 void ScriptEngine::take_back(Run& run) {
   if (!run.ended && !run.killed) return;
-  if (run.killed && run.wrote && run.undo) run.undo->roll_back();
+  if (run.wrote && run.undo && run.undo->complete()) {
+    run.undo->roll_back();
+    run.call.keyspace.stats().changes = run.changes_before;
+  }
   if (run.ended || run.wrote) dispatcher_.effects().drop_from(run.effects_before);
 }
 

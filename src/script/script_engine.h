@@ -65,6 +65,10 @@ class ScriptEngine {
 
   // SCRIPT KILL, FUNCTION KILL: `kind` says which of them.
   void kill(Call& c, Interpreter::Kind kind);
+  // The server is asked to end: a run that would leave its data half changed goes on, any other ends.
+  void ask_to_end() {
+    if (run_ && can_be_taken_back()) run_->ended = true;
+  }
   // What FUNCTION STATS says of the run under way, null if there is none.
   void write_running(ReplyBuilder& reply) const;
   // Called about once a millisecond by a script that has run for longer than the threshold, from within the script:
@@ -89,6 +93,7 @@ class ScriptEngine {
     bool replying = false;
     bool killed = false, ended = false;     // by a command; by the end of the server
     size_t effects_before = 0;
+    uint64_t changes_before = 0;            // of the data, as INFO counts them
     uint64_t errors_passed_on = 0;          // in the reply, of commands it called
     std::unique_ptr<UndoLog> undo = nullptr;   // with script-kill-rollback
     OutputBuffer::Mark reply_start{};
@@ -101,6 +106,7 @@ class ScriptEngine {
   bool push_session_reply(lua_State* L, Interpreter& lua);
   int finish_call(lua_State* L, bool raise);
   void write_failure(Call& c, const ScriptJob& job, lua_State* L, int status);
+  bool can_be_taken_back() const { return !run_->wrote || (run_->undo && run_->undo->complete()); }
   void take_back(Run& run);
   void note_failure(const Run& run, uint64_t errors_before);
   // From `late_ms` on the hook is called; 0: never.

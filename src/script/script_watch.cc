@@ -115,7 +115,7 @@ void ScriptEngine::push_kill_error(lua_State* L) const {
 void ScriptEngine::kill(Call& c, Interpreter::Kind kind) {
   if (!run_) return c.reply.error("NOTBUSY No scripts in execution right now.");
   if (run_->job.lua.kind() != kind) return c.reply.error(busy_text());
-  if (run_->wrote && !(run_->undo && run_->undo->complete()))
+  if (!can_be_taken_back())
     return c.reply.error("UNKILLABLE Sorry the script already executed write commands against the dataset. You can "
                          "either wait the script termination or kill the server in a hard way using the SHUTDOWN "
                          "NOSAVE command.");

@@ -110,7 +110,9 @@ void ClientConnection::finish_input(Bytes rest) {
   if (!session_->out.empty() || session_->doomed || session_->close_after_reply) schedule_flush();
   keep(rest);
   if (server_.clients_memory_limit()) schedule_flush();  // which counts its memory
-  if (input_size_ <= static_cast<size_t>(server_.client_options().query_buffer_limit_bytes)) return;
+  // As in Redis the arguments that are whole do not count.
+  size_t unparsed = input_size_ - std::min(parser_.bytes_parsed(), input_size_);
+  if (unparsed <= static_cast<size_t>(server_.client_options().query_buffer_limit_bytes)) return;
   log(LogLevel::warning, "Closing client that reached max query buffer length: id=%llu addr=%s",
       static_cast<unsigned long long>(session_->id), address_.c_str());
   server_.stats.query_buffer_limit_disconnections++;

@@ -396,7 +396,8 @@ void ClientServer::look_after(ClientConnection& connection) {
   int64_t now = loop_.wall_ms(), idle_ms = int64_t{network_.idle_timeout_s} * 1000;
   Session& session = connection.session();
   if (connection.is_shaking_hands() && now - session.created_ms > kLongestHandshakeMs) session.doom();
-  if (idle_ms && !session.parked && !session.paused && !session.monitoring && now - session.last_active_ms > idle_ms) {
+  bool waits = session.parked || session.paused || session.monitoring || session.subscriptions;
+  if (idle_ms && !waits && now - session.last_active_ms > idle_ms) {
     log(LogLevel::verbose, "Closing idle client");
     stats.idle_disconnections++;
     session.doom();

@@ -69,7 +69,10 @@ class Node {
     bool save = false, nosave = false, force = false;   // neither save nor nosave: if there are save points
   };
   bool shut_down(const Farewell& how);
-  bool shut_down_by(int signal);
+  // A signal asks for it: at the end of this turn, and not while a script has half changed its data. When that fails
+  // `on_end_failed` is called.
+  void ask_to_end(int signal);
+  std::function<void()> on_end_failed;
   // Ends it with this turn; no further command is taken.
   void stop() {
     stopping_ = true;
@@ -101,6 +104,7 @@ class Node {
   bool load_snapshot();
   void serve_while_loading();
   bool serve_while_busy();
+  void end_if_asked();
   ScriptFigures script_figures() const;
   void reset_stats();
   int sleep_ms();
@@ -132,6 +136,7 @@ class Node {
   ClientServer clients_;
   Console console_;
   bool stopping_ = false;
+  int end_signal_ = 0;              // that asked for the end; 0: none
   bool expiry_backlog_ = false, eviction_backlog_ = false;
   int64_t turn_start_us_ = 0;
   int64_t expiry_tick_ = 0;         // the last for which all that was due is gone

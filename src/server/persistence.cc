@@ -92,6 +92,7 @@ void Node::serve_while_loading() {
   loop_.dispatch_timers();
   loop_.dispatch_posted();
   clients_.flush_all();
+  end_if_asked();
 }
 
 bool Node::load_data() {
@@ -227,9 +228,17 @@ bool Node::shut_down(const Farewell& how) {
   return true;
 }
 
-bool Node::shut_down_by(int signal) {
+void Node::ask_to_end(int signal) {
+  end_signal_ = signal;
+  scripting_.engine.ask_to_end();
+}
+
+void Node::end_if_asked() {
+  int signal = std::exchange(end_signal_, 0);
+  if (__builtin_expect(!signal, 1)) return;
   int ways = signal == SIGINT ? options_.process.shutdown_on_sigint : options_.process.shutdown_on_sigterm;
-  return shut_down({bool(ways & kShutdownSave), bool(ways & kShutdownNoSave), bool(ways & kShutdownForce)});
+  bool ended = shut_down({bool(ways & kShutdownSave), bool(ways & kShutdownNoSave), bool(ways & kShutdownForce)});
+  if (!ended && on_end_failed) on_end_failed();
 }
 
 }  // namespace vitrine

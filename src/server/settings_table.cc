@@ -226,6 +226,7 @@ void register_process_settings(Settings& settings, ProcessOptions& o) {
   settings.directive("rename-command", [&o](std::span<const std::string> words) -> Refusal {
     if (words.size() != 2) return "Bad directive or wrong number of arguments";
     if (!is_command(o, words[0])) return "No such command in rename-command";
+    if (equals_ignoring_case(words[0], words[1])) return {};
     if (!words[1].empty() && is_command(o, words[1])) return "Target command name already exists";
     o.renamed_commands.emplace_back(words[0], words[1]);
     return {};

@@ -286,8 +286,9 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
     for (const std::string& warning : process::machine_warnings()) log(LogLevel::warning, "%s", warning.c_str());
     process::Signals signals(node.loop(), [&](int signal) {
       log(LogLevel::warning, "Received %s scheduling shutdown...", signal == SIGINT ? "SIGINT" : "SIGTERM");
-      if (!node.shut_down_by(signal)) signals.forget_request();
+      node.ask_to_end(signal);
     });
+    node.on_end_failed = [&] { signals.forget_request(); };
     if (!node.load_data()) return 1;
     // Told to end while it loaded, it was never ready.
     auto kinds = node.stopping() ? std::vector<std::string>() : node.clients().listening_kinds();

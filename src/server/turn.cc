@@ -57,6 +57,7 @@ void Node::turn() {
   relieve_memory();
   dispatcher_.tracking().end_turn();
   meter.lap(TurnPhase::eviction);
+  end_if_asked();
 }
 
 int Node::sleep_ms() {

@@ -140,6 +140,7 @@ bool Hash::set_packed(Bytes field, Bytes value, bool keep_expiry) {
     if (forget) block.replace(value_at.next(), PackedItem::of(0));
     keep(block);
     if (forget) count_expiring(-1);
+    leave_block_if_many(block.count());
     return !was_live;
   }
   if (has_moments()) {
@@ -149,8 +150,13 @@ bool Hash::set_packed(Bytes field, Bytes value, bool keep_expiry) {
     block.append(item, PackedItem(value));
   }
   keep(block);
-  if (block.count() / stride() > context_.limits->hash_max_listpack_entries) become_table();
+  leave_block_if_many(block.count());
   return true;
+}
+
+// Also when nothing was added: the limit may have been lowered.
+void Hash::leave_block_if_many(size_t items) {
+  if (items / stride() > context_.limits->hash_max_listpack_entries) become_table();
 }
 
 bool Hash::set_in_table(Bytes field, Bytes value, bool keep_expiry) {

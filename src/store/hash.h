@@ -119,6 +119,7 @@ class Hash {
     return f && live(f->expire_at_ms()) ? f : nullptr;
   }
   bool set_packed(Bytes field, Bytes value, bool keep_expiry);
+  void leave_block_if_many(size_t items);
   bool set_in_table(Bytes field, Bytes value, bool keep_expiry);
   void set_expiry_packed(Bytes field, int64_t at_ms);
   void add_moments();

@@ -271,6 +271,19 @@ EncodingLimits limits_of(size_t entries, size_t value) {
   return limits;
 }
 
+TEST(Hash, ChangesEncodingAtALoweredLimitWithAnyWrite) {
+  EncodingLimits limits = limits_of(3, 8);
+  TypeContext context{1000, &limits};
+  Value value(Hash::make(context));
+  Hash hash(*value, context);
+  for (const char* name : {"a", "b", "c"}) hash.set(name, "1");
+  limits.hash_max_listpack_entries = 2;
+  EXPECT_EQ(kHashOps.encoding_name(*value), "listpack");
+  hash.set("a", "9");
+  EXPECT_EQ(kHashOps.encoding_name(*value), "hashtable");
+  EXPECT_EQ(hash.get("a")->str(), "9");
+}
+
 TEST(Hash, ChangesEncodingAtTheLimits) {
   EncodingLimits limits = limits_of(3, 8);
   TypeContext context{1000, &limits};

@@ -86,6 +86,8 @@ class RespParser {
   Bytes error() const { return error_; }
   // Bytes that the command under way needs in the buffer in all, as far as known; 0 when between commands.
   size_t bytes_wanted() const { return wanted_; }
+  // Bytes of the command under way that belong to arguments which are there whole.
+  size_t bytes_parsed() const { return at_; }
   // True while part of a command has been seen.
   bool midway() const { return remaining_ > 0 || !partial_.empty(); }
   int64_t multibulk_remaining() const { return remaining_; }

@@ -92,6 +92,24 @@ class SystemReadFile final : public ReadFile {
   uint64_t size_;
 };
 
+// Whatever else may have a file's name.
+FileResult<void> refuse_if_no_file(const char* step, const std::string& path, const struct stat& info) {
+  if (S_ISDIR(info.st_mode)) return error_of(step, path, EISDIR);
+  if (S_ISREG(info.st_mode)) return {};
+  return std::unexpected(FileError{EINVAL, std::string(step) + ' ' + path + ": Not a regular file"});
+}
+
+// Without O_NONBLOCK the opening of a pipe would wait for its other end.
+FileResult<Fd> open_file(const std::string& path, int flags, struct stat& info, unsigned mode = 0) {
+  Fd fd(open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, mode));
+  int code = errno;
+  if (!fd && code != ENXIO) return error_of("open", path, code);
+  if ((fd ? fstat(fd.get(), &info) : stat(path.c_str(), &info)) != 0) return error_of("stat", path);
+  if (auto is_file = refuse_if_no_file("open", path, info); !is_file) return std::unexpected(is_file.error());
+  if (!fd) return error_of("open", path, code);
+  return fd;
+}
+
 // Writes `content` to a fresh file and makes it durable; leaves nothing behind when it fails.
 FileResult<void> write_fresh(const std::string& path, Bytes content, unsigned mode) {
   Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
@@ -117,15 +135,14 @@ std::string folder_of(const std::string& path) {
 }
 
 FileResult<std::string> SystemFiles::read_all(const std::string& path, uint64_t limit) {
-  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return error_of("open", path);
-  std::string content;
   struct stat info;
-  if (fstat(fd.get(), &info) == 0 && info.st_size > 0 && static_cast<uint64_t>(info.st_size) <= limit)
-    content.reserve(info.st_size);
+  auto fd = open_file(path, O_RDONLY, info);
+  if (!fd) return std::unexpected(fd.error());
+  std::string content;
+  if (info.st_size > 0 && static_cast<uint64_t>(info.st_size) <= limit) content.reserve(info.st_size);
   char piece[16384];
   for (;;) {
-    ssize_t n = read(fd.get(), piece, std::min(sizeof piece, kMostAtOnce));
+    ssize_t n = read(fd->get(), piece, std::min(sizeof piece, kMostAtOnce));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return error_of("read", path);
     if (n == 0) return content;
@@ -150,29 +167,34 @@ FileResult<void> SystemFiles::write_atomic(const std::string& path, Bytes conten
 }
 
 FileResult<std::unique_ptr<AppendFile>> SystemFiles::open_append(const std::string& path, unsigned mode) {
-  Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode));
-  if (!fd) return error_of("open", path);
   struct stat info;
-  if (fstat(fd.get(), &info) != 0) return error_of("stat", path);
-  return std::make_unique<SystemAppendFile>(std::move(fd), path, static_cast<uint64_t>(info.st_size));
+  auto fd = open_file(path, O_WRONLY | O_CREAT | O_APPEND, info, mode);
+  if (!fd) return std::unexpected(fd.error());
+  return std::make_unique<SystemAppendFile>(std::move(*fd), path, static_cast<uint64_t>(info.st_size));
+}
+
+FileResult<std::unique_ptr<AppendFile>> SystemFiles::open_empty(const std::string& path, unsigned mode) {
+  if (auto removed = remove(path); !removed) return std::unexpected(removed.error());
+  struct stat info;
+  auto fd = open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, info, mode);
+  if (!fd) return std::unexpected(fd.error());
+  return std::make_unique<SystemAppendFile>(std::move(*fd), path, 0);
 }
 
 FileResult<std::unique_ptr<ReadFile>> SystemFiles::open_read(const std::string& path) {
-  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return error_of("open", path);
   struct stat info;
-  if (fstat(fd.get(), &info) != 0) return error_of("stat", path);
-  if (S_ISDIR(info.st_mode)) return error_of("open", path, EISDIR);
-  if (!S_ISREG(info.st_mode)) return std::unexpected(FileError{EINVAL, "open " + path + ": Not a regular file"});
-  posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  return std::make_unique<SystemReadFile>(std::move(fd), path, static_cast<uint64_t>(info.st_size));
+  auto fd = open_file(path, O_RDONLY, info);
+  if (!fd) return std::unexpected(fd.error());
+  posix_fadvise(fd->get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  return std::make_unique<SystemReadFile>(std::move(*fd), path, static_cast<uint64_t>(info.st_size));
 }
 
-bool SystemFiles::exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+bool SystemFiles::exists(const std::string& path) { return access(path.c_str(), F_OK) == 0 || errno != ENOENT; }
 
 FileResult<uint64_t> SystemFiles::size(const std::string& path) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0) return error_of("stat", path);
+  if (auto is_file = refuse_if_no_file("stat", path, info); !is_file) return std::unexpected(is_file.error());
   return static_cast<uint64_t>(info.st_size);
 }
 
@@ -184,6 +206,12 @@ FileResult<void> SystemFiles::remove(const std::string& path) {
 FileResult<void> SystemFiles::rename(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) return error_of("rename to", to);
   return {};
+}
+
+std::string SystemFiles::absolute(const std::string& path) {
+  char folder[PATH_MAX];
+  if (path.starts_with('/') || !getcwd(folder, sizeof folder)) return path;
+  return folder == std::string("/") ? folder + path : std::string(folder) + '/' + path;
 }
 
 FileResult<std::vector<std::string>> SystemFiles::list(const std::string& folder) {

@@ -68,16 +68,22 @@ class Files {
   // All or nothing, also across a crash: a temporary file beside it, synced, takes its name. Keeps the permissions of
   // a file that is there; else `mode`. A symbolic link is followed, not replaced.
   virtual FileResult<void> write_atomic(const std::string& path, Bytes content, unsigned mode = 0644) = 0;
-  // Creates the file when there is none, and continues at its end when there is.
+  // Creates the file when there is none, and continues at its end when there is. Errors as open_read's.
   virtual FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode = 0644) = 0;
-  // An error for what is no plain file: EISDIR for a folder, else EINVAL.
+  // An empty one, in the place of what stands there; a symbolic link is replaced, not followed.
+  virtual FileResult<std::unique_ptr<AppendFile>> open_empty(const std::string& path, unsigned mode = 0644) = 0;
+  // An error for what is no plain file: EISDIR for a folder, else EINVAL; nothing waits for the other end of a pipe.
   virtual FileResult<std::unique_ptr<ReadFile>> open_read(const std::string& path) = 0;
+  // False only where there is surely nothing: what cannot be looked at is there, and says why when it is opened.
   virtual bool exists(const std::string& path) = 0;
+  // Of a plain file; errors as open_read's.
   virtual FileResult<uint64_t> size(const std::string& path) = 0;
   // Removing what is not there is no error.
   virtual FileResult<void> remove(const std::string& path) = 0;
   // Replaces `to` when it is there.
   virtual FileResult<void> rename(const std::string& from, const std::string& to) = 0;
+  // The same place wherever the working folder will be later.
+  virtual std::string absolute(const std::string& path) = 0;
   // The names in a folder, sorted, without "." and "..".
   virtual FileResult<std::vector<std::string>> list(const std::string& folder) = 0;
   // One that is there already is no error.
@@ -94,11 +100,13 @@ class SystemFiles : public Files {
   FileResult<std::string> read_all(const std::string& path, uint64_t limit = kNoLimit) override;
   FileResult<void> write_atomic(const std::string& path, Bytes content, unsigned mode = 0644) override;
   FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode = 0644) override;
+  FileResult<std::unique_ptr<AppendFile>> open_empty(const std::string& path, unsigned mode = 0644) override;
   FileResult<std::unique_ptr<ReadFile>> open_read(const std::string& path) override;
   bool exists(const std::string& path) override;
   FileResult<uint64_t> size(const std::string& path) override;
   FileResult<void> remove(const std::string& path) override;
   FileResult<void> rename(const std::string& from, const std::string& to) override;
+  std::string absolute(const std::string& path) override;
   FileResult<std::vector<std::string>> list(const std::string& folder) override;
   FileResult<void> make_folder(const std::string& path, unsigned mode = 0755) override;
   FileResult<void> sync_folder(const std::string& folder) override;

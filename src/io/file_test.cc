@@ -1,11 +1,14 @@
 #include "io/file.h"
 
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <random>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 
 #include "base/random.h"
 #include "io/random.h"
@@ -104,16 +107,60 @@ TEST(Files, AppendContinuesSyncsAndTruncates) {
   }
 }
 
-TEST(Files, AFullDiskIsTold) {
+TEST(Files, AFileThatMayNotGrowIsTold) {
+  Folder folder;
   SystemFiles files;
-  if (!files.exists("/dev/full")) {
-    GTEST_SKIP() << "this machine has no /dev/full";
-  }
-  auto file = files.open_append("/dev/full");
+  auto file = files.open_append(folder.path + "/a");
   ASSERT_TRUE(file);
-  auto appended = (*file)->append("x");
-  ASSERT_FALSE(appended);
-  EXPECT_EQ(appended.error().code, ENOSPC);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit least{3, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &least), 0);
+  auto some = (*file)->append("12345");
+  auto none = (*file)->append("45");
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, old_handler);
+  EXPECT_EQ(some.value(), 3U);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, EFBIG);
+}
+
+// A pipe would wait for its other end, for ever.
+TEST(Files, WhatIsNoFileIsToldAndNotWaitedFor) {
+  Folder folder;
+  SystemFiles files;
+  std::string path = folder.path + "/pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(files.read_all(path).error().text, "open " + path + ": Not a regular file");
+  EXPECT_EQ(files.open_read(path).error().text, "open " + path + ": Not a regular file");
+  EXPECT_EQ(files.open_append(path).error().text, "open " + path + ": Not a regular file");
+  EXPECT_EQ(files.size(path).error().text, "stat " + path + ": Not a regular file");
+  EXPECT_EQ(files.size(folder.path).error().code, EISDIR);
+  EXPECT_EQ(files.open_read("/dev/null").error().code, EINVAL);
+}
+
+TEST(Files, OnlyWhatIsSurelyNotThereDoesNotExist) {
+  Folder folder;
+  SystemFiles files;
+  std::string path = folder.path + "/loop";
+  EXPECT_FALSE(files.exists(path));
+  ASSERT_EQ(symlink("loop", path.c_str()), 0);
+  EXPECT_TRUE(files.exists(path));
+  EXPECT_TRUE(files.exists(folder.path + '/' + std::string(300, 'x')));
+}
+
+TEST(Files, AnEmptyFileTakesThePlaceOfASymbolicLink) {
+  Folder folder;
+  SystemFiles files;
+  std::string target = folder.path + "/target", path = folder.path + "/link";
+  ASSERT_TRUE(files.write_atomic(target, "kept"));
+  ASSERT_EQ(symlink("target", path.c_str()), 0);
+  auto file = files.open_empty(path);
+  ASSERT_TRUE(file);
+  EXPECT_TRUE((*file)->append("new"));
+  EXPECT_EQ(files.read_all(target).value(), "kept");
+  EXPECT_EQ(files.read_all(path).value(), "new");
 }
 
 TEST(Files, FoldersAndNames) {

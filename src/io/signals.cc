@@ -48,10 +48,11 @@ Signals::Signals(EventLoop& loop, std::function<void(int)> on_end)
   set_handler(SIGINT, on_end_signal);
   set_handler(SIGHUP, SIG_IGN);
   set_handler(SIGPIPE, SIG_IGN);
+  set_handler(SIGXFSZ, SIG_IGN);   // a file that may not grow is an error of its write
 }
 
 Signals::~Signals() {
-  for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) set_handler(signal, SIG_DFL);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ}) set_handler(signal, SIG_DFL);
   signal_event = -1;
   loop_.forget(event_.get());
 }

@@ -164,6 +164,12 @@ FileResult<std::unique_ptr<AppendFile>> SimFiles::open_append(const std::string&
   return std::make_unique<Appending>(*this, content, path);
 }
 
+FileResult<std::unique_ptr<AppendFile>> SimFiles::open_empty(const std::string& path, unsigned mode) {
+  std::lock_guard lock(mutex_);
+  if (auto removed = remove(path); !removed) return std::unexpected(removed.error());
+  return open_append(path, mode);
+}
+
 FileResult<std::unique_ptr<ReadFile>> SimFiles::open_read(const std::string& path) {
   std::lock_guard lock(mutex_);
   auto content = find(path);

@@ -39,11 +39,13 @@ class SimFiles final : public Files {
   FileResult<std::string> read_all(const std::string& path, uint64_t limit = kNoLimit) override;
   FileResult<void> write_atomic(const std::string& path, Bytes content, unsigned mode = 0644) override;
   FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode = 0644) override;
+  FileResult<std::unique_ptr<AppendFile>> open_empty(const std::string& path, unsigned mode = 0644) override;
   FileResult<std::unique_ptr<ReadFile>> open_read(const std::string& path) override;
   bool exists(const std::string& path) override;
   FileResult<uint64_t> size(const std::string& path) override;
   FileResult<void> remove(const std::string& path) override;
   FileResult<void> rename(const std::string& from, const std::string& to) override;
+  std::string absolute(const std::string& path) override { return path; }   // there is one working folder
   FileResult<std::vector<std::string>> list(const std::string& folder) override;
   FileResult<void> make_folder(const std::string& path, unsigned mode = 0755) override;
   FileResult<void> sync_folder(const std::string& folder) override;

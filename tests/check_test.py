@@ -148,7 +148,9 @@ def test_what_is_whole_but_not_known_here_is_told_of_and_never_cut(tmp_path):
     path = tmp_path / 'appendonly.aof.1.incr.aof'
     good = encoded(('SET', 'a', '1'))
     for strange, why in [(encoded(('SEU', 'c', '1')), "there is no command 'SEU'"),
-                         (encoded(('MULTI',), ('SET', 'c'), ('EXEC',)), 'wrong number of arguments')]:
+                         (encoded(('MULTI',), ('SET', 'c'), ('EXEC',)), 'wrong number of arguments'),
+                         (encoded(('INFO',)), "'info' has no place in a log"),
+                         (encoded(('CONFIG', 'SET', 'dir', '/')), "'config' has no place in a log")]:
         path.write_bytes(good + strange + good)
         for status, text in (check(path, 'aof'), fix(path, 'y\n')):
             assert status == 3 and f'will refuse {path}, byte {len(good)}: ' in text and why in text, text
@@ -157,6 +159,20 @@ def test_what_is_whole_but_not_known_here_is_told_of_and_never_cut(tmp_path):
         path.write_bytes(good + strange + good + b'*3')
         assert check(path, 'aof')[0] == 1
         assert fix(path, 'y\n')[0] == 0 and path.read_bytes() == good + strange + good
+
+
+def test_commands_that_a_server_loads_are_not_told_of(tmp_path):
+    path = tmp_path / 'appendonly.aof'
+    path.write_bytes(encoded(('SELECT', '0'), ('SCRIPT', 'LOAD', 'return 1'), ('SCRIPT', 'FLUSH'), ('GET', 'a'),
+                             ('PING',), ('PUBLISH', 'c', 'm'), ('SET', 'a', '1')))
+    assert check(path, 'aof')[0] == 0
+
+
+def test_what_could_not_be_told_is_no_success(tmp_path):
+    path = tmp_path / 'appendonly.aof.1.incr.aof'
+    path.write_bytes(encoded(('SET', 'a', '1')))
+    with open('/dev/full', 'w') as full:
+        assert subprocess.run([CHECK, 'aof', path], stdout=full, timeout=20).returncode == 2
 
 
 def test_only_the_last_file_is_cut(tmp_path):

@@ -12,6 +12,7 @@
 #include "engine/command_table.h"
 #include "persist/aof_manifest.h"
 #include "persist/aof_reader.h"
+#include "persist/snapshot_reader.h"
 
 namespace vitrine {
 
@@ -58,11 +59,12 @@ std::string problem_of(std::span<const Bytes> argv) {
   std::string name = to_lower(argv[0]);
   const CommandInfo* info = find_command_info(name);
   if (info && !info->subcommands.empty() && argv.size() > 1) info = find_command_info(name + '|' + to_lower(argv[1]));
-  if (!info || !info->subcommands.empty()) return "there is no command '" + printable(argv[0]) + "'";
-  int given = static_cast<int>(argv.size());
-  if (info->arity > 0 ? given != info->arity : given < -info->arity)
-    return "the command '" + name + "' has the wrong number of arguments";
-  return {};
+  switch (place_in_log(info, argv.size())) {
+    case LogPlace::unknown: return "there is no command '" + printable(argv[0]) + "'";
+    case LogPlace::misplaced:
+      return "the command '" + name + "' has no place in a log, or the wrong number of arguments";
+    default: return {};
+  }
 }
 
 struct FileFindings {
@@ -122,27 +124,19 @@ void examine_commands(FileFindings& found, AofReader& reader, int64_t until_s) {
   if (!found.refused.empty()) found.text += "  WARNING: a server of this version will refuse " + found.refused + "\n";
 }
 
-bool begins_as_snapshot(ReadFile& file) {
-  char head[6];
-  size_t n = 0;
-  while (n < sizeof head) {
-    auto got = file.read(head + n, sizeof head - n);
-    if (!got || *got == 0) break;
-    n += *got;
-  }
-  Bytes magic(head, n);
-  return magic.starts_with("REDIS") || magic.starts_with("VALKEY");
-}
-
 FileFindings examine_file(Files& files, const std::string& path, int64_t until_s = kEver) {
   FileFindings found{path};
   auto file = files.open_read(path);
-  bool snapshot = file && begins_as_snapshot(**file);
-  if (file) file = files.open_read(path);
-  if (!file) return found.unreadable = true, found.broken(file.error().text);
+  auto snapshot = file ? begins_as_snapshot(**file) : std::unexpected(file.error());
+  if (snapshot) file = files.open_read(path);
+  if (!snapshot || !file) {
+    found.unreadable = true;
+    return found.broken((snapshot ? file.error() : snapshot.error()).text);
+  }
   found.bytes = (*file)->size();
+  if (found.bytes == 0 && must_be_snapshot(path)) return found.broken(std::string(kEmptySnapshot));
   SnapshotFindings base;
-  if (snapshot) {
+  if (*snapshot) {
     base = examine_snapshot(**file, path);
     found.text = base.text;
     found.is_newer = base.is_newer;

@@ -35,8 +35,9 @@ bool ask(const std::string& question) {
 }
 
 int tell(const CheckReport& report) {
-  std::fputs(report.text.c_str(), report.verdict == Verdict::sound ? stdout : stderr);
-  return static_cast<int>(report.verdict);
+  FILE* to = report.verdict == Verdict::sound ? stdout : stderr;
+  bool told = std::fputs(report.text.c_str(), to) >= 0 && std::fflush(to) == 0;
+  return static_cast<int>(told ? report.verdict : Verdict::unreadable);
 }
 
 }  // namespace

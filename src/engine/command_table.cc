@@ -30,6 +30,18 @@ const CommandInfo* find_command_info(Bytes full_name) {
   return !info || bar == Bytes::npos ? info : find_in(info->subcommands, full_name.substr(bar + 1));
 }
 
+LogPlace place_in_log(const CommandInfo* info, size_t given) {
+  if (!info || !info->subcommands.empty()) return LogPlace::unknown;
+  int count = static_cast<int>(given);
+  if (info->arity > 0 ? count != info->arity : count < -info->arity) return LogPlace::misplaced;
+  if (info->flags & (command_flag::kWrite | command_flag::kMayReplicate)) return LogPlace::replayed;
+  // Redis before 7 wrote down which scripts there are, so that EVALSHA finds them.
+  for (Bytes state : {"select", "script|load", "script|flush"})
+    if (info->full_name == state) return LogPlace::replayed;
+  bool reads = (info->flags & command_flag::kReadonly) || info->full_name == "ping";
+  return reads ? LogPlace::skipped : LogPlace::misplaced;
+}
+
 std::span<const Bytes> command_flag_names() { return kFlagNames; }
 std::span<const Bytes> acl_category_names() { return kCategoryNames; }
 std::span<const Bytes> key_flag_names() { return kKeyFlagNames; }

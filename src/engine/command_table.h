@@ -80,6 +80,16 @@ std::span<const CommandInfo> command_infos();
 // By name or full name, in lower case. Null when unknown.
 const CommandInfo* find_command_info(Bytes full_name);
 
+// What becomes of a command that stands in an append-only log when the log is read.
+enum class LogPlace : uint8_t {
+  replayed,
+  skipped,     // it only reads
+  unknown,     // there is no such command
+  misplaced,   // it has no place in a log, or the wrong number of arguments
+};
+// `info`: null when there is no such command. `given`: how many arguments there are, the name counts.
+LogPlace place_in_log(const CommandInfo* info, size_t given);
+
 // The names of bits, lowest first; of command flags those that are shown.
 std::span<const Bytes> command_flag_names();
 std::span<const Bytes> acl_category_names();

@@ -340,13 +340,11 @@ void Dispatcher::run_nested(Session& session, Command* command, std::span<const 
 
 Dispatcher::Replayed Dispatcher::replay(Session& session, const Prepared& p) {
   Command* command = p.command;
-  if (!command || !command->subcommands.empty()) return Replayed::unknown;
-  int given = static_cast<int>(p.argv.size());
-  if (command->arity > 0 ? given != command->arity : given < -command->arity) return Replayed::misplaced;
-  constexpr uint64_t kOfLogs = command_flag::kWrite | command_flag::kMayReplicate;
-  if (!(command->flags & kOfLogs) && command->full_name != "select") {
-    bool reads = (command->flags & command_flag::kReadonly) || command->full_name == "ping";
-    return reads ? Replayed::skipped : Replayed::misplaced;
+  switch (place_in_log(command ? command->info : nullptr, p.argv.size())) {
+    case LogPlace::replayed: break;
+    case LogPlace::skipped: return Replayed::skipped;
+    case LogPlace::unknown: return Replayed::unknown;
+    case LogPlace::misplaced: return Replayed::misplaced;
   }
   uint64_t errors = session.reply.errors();
   auto outer_in_hand = std::exchange(in_hand_, p.argv);

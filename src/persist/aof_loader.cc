@@ -104,6 +104,8 @@ AofLoader::Result<std::vector<AofLoader::File>> AofLoader::files_of(const AofPla
     if (!bytes) return problem("The manifest " + place.manifest() + " names a file that cannot be read: " +
                                bytes.error().text);
     file.bytes = *bytes;
+    if (file.bytes == 0 && must_be_snapshot(file.name))
+      return problem("The base file " + file.path + ": " + std::string(kEmptySnapshot));
     file.is_base = files.empty() && manifest.base();
     files.push_back(std::move(file));
   }
@@ -149,26 +151,11 @@ Nothing AofLoader::load_files(std::vector<File>& files, bool cut_tail) {
   return {};
 }
 
-AofLoader::Result<bool> AofLoader::is_snapshot(const File& file) {
-  auto opened = files_.open_read(file.path);
-  if (!opened) return problem(opened.error().text);
-  constexpr size_t kMagic = 6;
-  char head[kMagic];
-  size_t n = 0;
-  while (n < kMagic) {
-    auto got = (*opened)->read(head + n, kMagic - n);
-    if (!got) return problem(got.error().text);
-    if (*got == 0) break;
-    n += *got;
-  }
-  Bytes magic(head, n);
-  return magic.starts_with("REDIS") || magic.starts_with("VALKEY");
-}
-
 Nothing AofLoader::load_file(File& file, bool cut_tail) {
-  auto snapshot = is_snapshot(file);
-  if (!snapshot) return problem(snapshot.error());
   auto opened = files_.open_read(file.path);
+  auto snapshot = opened ? begins_as_snapshot(**opened) : std::unexpected(opened.error());
+  if (!snapshot) return problem(snapshot.error().text);
+  opened = files_.open_read(file.path);
   if (!opened) return problem(opened.error().text);
   Snapshots::Rest rest;
   if (*snapshot) {

@@ -67,7 +67,6 @@ class AofLoader {
   Result<std::vector<File>> files_of(const AofPlace& place, const AofManifest& manifest);
   Result<void> load_files(std::vector<File>& files, bool cut_tail);
   Result<void> load_file(File& file, bool cut_tail);
-  Result<bool> is_snapshot(const File& file);
   Result<void> replay(Session& session, AofReader& reader, const CommandBatch& batch, const File& file);
   Result<void> settle_end(File& file, const AofReader& reader, bool cut_tail);
   Result<void> cut(const File& file, uint64_t bytes);

@@ -31,6 +31,21 @@ std::string problem_of_name(const std::string& name) {
   return {};
 }
 
+// NAME is PREFIX.<seq>KIND, KIND being one of ours: then number and type must be so, too. Other names say nothing.
+std::string problem_of_line(const Line& line) {
+  for (Bytes kind : {Bytes(".base.rdb"), Bytes(".base.aof"), Bytes(kIncrementEnding)}) {
+    if (!Bytes(line.name).ends_with(kind)) continue;
+    Bytes stem = Bytes(line.name).substr(0, line.name.size() - kind.size());
+    size_t dot = stem.rfind('.');
+    auto seq = dot == Bytes::npos ? std::nullopt : parse_uint64(stem.substr(dot + 1));
+    if (!seq) continue;
+    if (*seq != line.seq) return "the name '" + line.name + "' and the seq " + std::to_string(line.seq) + " differ";
+    if (line.type == 'h' || (line.type == 'i') == (kind == kIncrementEnding)) continue;
+    return "the name '" + line.name + "' and the type " + line.type + " contradict each other";
+  }
+  return {};
+}
+
 ParsedLine parse_line(Bytes text) {
   auto words = split_words(text);
   if (!words) return std::unexpected("its quotes do not match");
@@ -53,6 +68,7 @@ ParsedLine parse_line(Bytes text) {
   }
   if (line.name.empty() || line.seq == 0 || line.type == 0)
     return std::unexpected("it must say file, seq and type");
+  if (std::string problem = problem_of_line(line); !problem.empty()) return std::unexpected(problem);
   return line;
 }
 
@@ -94,12 +110,25 @@ std::expected<AofManifest, std::string> AofManifest::parse(Bytes text) {
       manifest.increments_.push_back(std::move(file));
     }
   }
+  if (std::string lost = manifest.newest_in_history(); !lost.empty())
+    return std::unexpected("the increment '" + lost + "' is called history (type h), although no newer one is there");
   // Numbers of what is about to be removed are not given again either.
   for (const AofFile& file : manifest.history_) {
     uint64_t& seq = file.name.ends_with(kIncrementEnding) ? manifest.increment_seq_ : manifest.base_seq_;
     seq = std::max(seq, file.seq);
   }
   return manifest;
+}
+
+// An increment of history that no living one follows, where no base went with it: nothing of ours leaves it so.
+std::string AofManifest::newest_in_history() const {
+  std::string newest;
+  uint64_t seq = increment_seq_;
+  for (const AofFile& file : history_) {
+    if (!file.name.ends_with(kIncrementEnding)) return {};
+    if (file.seq > seq) newest = file.name, seq = file.seq;
+  }
+  return newest;
 }
 
 std::string AofManifest::text() const {

@@ -10,8 +10,10 @@
 // ends with \n: one that does not was cut off.
 //
 // Invariants: at most one base; increments' numbers ascend; no name stands there twice; names are of files in the
-// manifest's own folder. The manifest changes only as a whole (Files::write_atomic). A file is there before it is
-// named, an increment is named before its first byte is written, and a file stays until it is no longer named.
+// manifest's own folder, and say the same of number and kind as their lines. The newest increment is not history, save
+// with a base: a rewrite while the log is off leaves nothing but its own base. The manifest changes only as a whole
+// (Files::write_atomic). A file is there before it is named, an increment is named before its first byte is written
+// (but the first one of a log that was turned on: append_only.h), and a file stays until it is no longer named.
 #pragma once
 
 #include <cstdint>
@@ -65,10 +67,16 @@ class AofManifest {
   bool operator==(const AofManifest&) const = default;
 
  private:
+  std::string newest_in_history() const;
+
   std::optional<AofFile> base_;
   std::vector<AofFile> increments_, history_;
   uint64_t base_seq_ = 0, increment_seq_ = 0;   // the highest there were
 };
+
+// Whether it is a base that can only be a snapshot, by its name, and why it is damaged when it holds nothing.
+inline bool must_be_snapshot(Bytes name) { return name.ends_with(".base.rdb"); }
+inline constexpr Bytes kEmptySnapshot = "it is empty, where a snapshot has a head and an end at least";
 
 // Where it is: FOLDER/PREFIX.manifest, by the settings appenddirname and appendfilename.
 std::string aof_manifest_path(const std::string& folder, const std::string& prefix);

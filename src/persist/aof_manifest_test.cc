@@ -55,6 +55,30 @@ TEST(AofManifest, SaysWhatIsWrongAndWhere) {
             "line 2: the sequence numbers of increments do not ascend");
 }
 
+TEST(AofManifest, HoldsNamesAgainstWhatTheLineSays) {
+  EXPECT_EQ(error_of("file a.2.incr.aof seq 3 type i\n"), "line 1: the name 'a.2.incr.aof' and the seq 3 differ");
+  EXPECT_EQ(error_of("file a.b.1.base.rdb seq 2 type h\n"), "line 1: the name 'a.b.1.base.rdb' and the seq 2 differ");
+  EXPECT_EQ(error_of("file a.2.incr.aof seq 2 type b\n"),
+            "line 1: the name 'a.2.incr.aof' and the type b contradict each other");
+  for (const char* base : {"a.2.base.rdb", "a.2.base.aof"})
+    EXPECT_EQ(error_of("file " + std::string(base) + " seq 2 type i\n"),
+              "line 1: the name '" + std::string(base) + "' and the type i contradict each other");
+  for (const char* other : {"a.x.incr.aof", "5.incr.aof", "a.2.incr.rdb", "appendonly.aof"})
+    EXPECT_EQ(error_of("file " + std::string(other) + " seq 3 type b\n"), "none");
+}
+
+// One flipped bit makes an i an h, and what is history is removed at the start.
+TEST(AofManifest, TakesNoNewestIncrementForHistory) {
+  const char* why = "the increment 'a.2.incr.aof' is called history (type h), although no newer one is there";
+  EXPECT_EQ(error_of("file a.2.incr.aof seq 2 type h\n"), why);
+  EXPECT_EQ(error_of("file a.1.base.rdb seq 1 type b\nfile a.2.incr.aof seq 2 type h\n"), why);
+  EXPECT_EQ(error_of("file a.1.base.rdb seq 1 type b\nfile a.1.incr.aof seq 1 type i\n"
+                     "file a.2.incr.aof seq 2 type h\n"), why);
+  // A rewrite while the log is off.
+  EXPECT_EQ(error_of("file a.2.base.rdb seq 2 type b\nfile a.1.base.rdb seq 1 type h\n"
+                     "file a.1.incr.aof seq 1 type h\n"), "none");
+}
+
 TEST(AofManifest, GoesThroughARewrite) {
   AofManifest m;
   EXPECT_TRUE(m.empty());
@@ -88,7 +112,7 @@ TEST(AofManifest, AnyNamesReadBackAndNoBytesHarm) {
       char c = static_cast<char>(random.below(256));
       if (c != '/' && c != 0) prefix += c;
     }
-    if (random.below(2)) m.replace_base(m.next_base(prefix, random.below(2)), 0);
+    m.replace_base(m.next_base(prefix, random.below(2)), 0);
     for (size_t i = random.below(4); i > 0; i--) m.add_increment(m.next_increment(prefix));
     if (random.below(2)) m.replace_base(m.next_base(prefix, true), random.below(m.increments().size() + 1));
     std::string text = m.text();

@@ -241,6 +241,20 @@ class Reader {
 
 }  // namespace
 
+FileResult<bool> begins_as_snapshot(ReadFile& file) {
+  constexpr size_t kMagic = 6;
+  char head[kMagic];
+  size_t n = 0;
+  while (n < kMagic) {
+    auto got = file.read(head + n, kMagic - n);
+    if (!got) return std::unexpected(got.error());
+    if (*got == 0) break;
+    n += *got;
+  }
+  Bytes magic(head, n);
+  return magic.starts_with("REDIS") || magic.starts_with("VALKEY");
+}
+
 bool is_known_version(int version) {
   return (version >= 1 && version <= rdb::kNewestVersion) || version == rdb::kValkeyVersion;
 }

@@ -73,6 +73,9 @@ class FileSource final : public RdbInput::Source {
 // How the error about a version begins that we do not know.
 inline constexpr Bytes kUnknownVersion = "can't handle RDB format version ";
 
+// Whether a snapshot begins there, of whatever version: what `file` gives next is read.
+FileResult<bool> begins_as_snapshot(ReadFile& file);
+
 // Whether a reader of ours takes values of that version.
 bool is_known_version(int version);
 

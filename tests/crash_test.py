@@ -194,12 +194,12 @@ class Numbers:
         c.ok('RPUSH', 'list', self.sent)
         self.answered = self.sent
 
-    def push_until_killed(self, rewrites):
-        """What was answered counts when the log has been rewritten more than `rewrites` times: then it is on."""
+    def push_until_killed(self):
+        """What was answered counts when the log holds the data."""
         try:
             with self.server.client(timeout=20) as c:
                 while True:
-                    on = int(harness.info(c, 'aof_rewrites', 'persistence')) > rewrites
+                    on = log_counts(c)
                     for _ in range(5):
                         self.push(c)
                     if on:
@@ -213,6 +213,12 @@ class Numbers:
         assert found == list(range(1, len(found) + 1))
         assert self.promised <= len(found) <= self.sent, (self.promised, len(found), self.sent)
         self.sent = self.answered = self.promised = len(found)
+
+
+def log_counts(c):
+    """It is on, and its first rewrite is done."""
+    return [harness.info(c, f'aof_{name}', 'persistence') for name in
+            ('enabled', 'rewrite_in_progress', 'rewrite_scheduled', 'last_bgrewrite_status')] == ['1', '0', '0', 'ok']
 
 
 def kills():
@@ -230,18 +236,16 @@ def test_kills_while_the_log_is_turned_on(before):
                 for _ in range(20):
                     numbers.push(c)
                 c.ok('SAVE')
-                rewrites = 0
                 if before == 'a log':
                     c.ok('CONFIG', 'SET', 'appendonly', 'yes')
-                    harness.eventually(lambda: harness.info(c, 'aof_rewrites', 'persistence') == '1', 20)
+                    harness.eventually(lambda: log_counts(c), 20)
                     numbers.push(c)
                     c.ok('CONFIG', 'SET', 'appendonly', 'no')
-                    rewrites = 1
                 numbers.promised = numbers.answered
                 numbers.push(c)
                 c.ok('CONFIG', 'SET', 'rdb-key-save-delay', rng.choice((0, 50, 200)))
                 c.ok('CONFIG', 'SET', 'appendonly', 'yes')
-            thread = threading.Thread(target=numbers.push_until_killed, args=(rewrites,))
+            thread = threading.Thread(target=numbers.push_until_killed)
             thread.start()
             time.sleep(rng.random() * 0.12)
             server.process.kill()

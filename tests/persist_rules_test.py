@@ -3,7 +3,10 @@
 import os
 import pathlib
 import re
+import resource
+import shutil
 import signal
+import subprocess
 import sys
 import time
 
@@ -13,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import harness                                                    # noqa: E402
-from persist_test import info, oracle_only, wait_for              # noqa: E402
+from persist_test import failing_saves, info, oracle_only, temporary_files, wait_for    # noqa: E402
 
 
 # ---- while data is loaded ----
@@ -48,7 +51,8 @@ def test_nothing_half_loaded_is_written(log):
         server.start()
         with server.client() as c:
             refusal = b'LOADING Redis is loading the dataset in memory'
-            for words in (('appendonly', 'no'), ('appendonly', 'yes'), ('appendfsync', 'no', 'appendonly', 'yes')):
+            for words in (('appendonly', 'no'), ('appendonly', 'yes'), ('appendfsync', 'no', 'appendonly', 'yes'),
+                          ('dir', '/tmp')):
                 assert c.call('CONFIG', 'SET', *words) == refusal
             assert c.ok('CONFIG', 'GET', 'appendonly')[1] == log.encode()
             for words in (['BGREWRITEAOF'], ['BGSAVE'], ['BGSAVE', 'SCHEDULE'], ['SAVE'], ['DEBUG', 'RELOAD'],
@@ -179,3 +183,138 @@ def test_reload_takes_the_place_of_a_background_save():
         c.ok('DEBUG', 'LOADAOF')
         assert 'DB reloaded by DEBUG RELOAD' in server.log()
         assert 'Append Only File loaded by DEBUG LOADAOF' in server.log()
+
+
+@oracle_only
+def test_saves_and_rewrites_are_counted_when_they_begin():
+    counted = []
+    for kind in ('vitrine', 'oracle'):
+        with failing_saves(kind) as server, server.client() as c:
+            seen = []
+            for words in (('SAVE',), ('BGSAVE',), ('BGREWRITEAOF',), ('CONFIG', 'RESETSTAT')):
+                c.call(*words)
+                wait_for(lambda: {info(c)['rdb_bgsave_in_progress'], info(c)['aof_rewrite_in_progress']} == {'0'})
+                seen.append((info(c)['rdb_saves'], info(c)['aof_rewrites']))
+            counted.append(seen)
+    assert counted[0] == counted[1] == [('1', '0'), ('2', '0'), ('2', '1'), ('0', '0')]
+
+
+def test_a_file_that_may_not_grow_is_an_error():
+    with harness.peer('vitrine') as server, server.client() as c:
+        c.ok('DEBUG', 'POPULATE', 1000)
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        assert b'File too large' in c.call('SAVE')
+        assert c.ok('DBSIZE') == 1000
+        assert not temporary_files(server)
+
+
+# ---- while the working folder changes ----
+
+def mover(*settings):
+    """A server that may be sent to another folder."""
+    return harness.peer('vitrine', ('enable-protected-configs', 'yes'), *settings)
+
+
+def test_a_background_save_ends_where_it_began(tmp_path):
+    with mover() as server, server.client() as c:
+        c.ok('DEBUG', 'POPULATE', 200)
+        c.ok('CONFIG', 'SET', 'rdb-key-save-delay', 1000)
+        c.ok('BGSAVE')
+        c.ok('CONFIG', 'SET', 'dir', tmp_path, 'dbfilename', 'other.rdb')
+        wait_for(lambda: info(c)['rdb_bgsave_in_progress'] == '0')
+        assert info(c)['rdb_last_bgsave_status'] == 'ok'
+        assert sorted(os.listdir(server.dir)) == ['dump.rdb', 'log'] and os.listdir(tmp_path) == []
+        c.ok('BGSAVE')
+        c.ok('CONFIG', 'SET', 'dir', server.dir)
+        c.ok('BGSAVE', 'CANCEL')
+        assert os.listdir(tmp_path) == []
+
+
+def wait_until_on(c):
+    wait_for(lambda: [info(c)[f'aof_{name}'] for name in ('enabled', 'rewrite_in_progress', 'rewrite_scheduled',
+                                                          'last_bgrewrite_status')] == ['1', '0', '0', 'ok'])
+
+
+def keys_of_log(folder):
+    """What a server finds that is started there."""
+    with harness.peer('vitrine', ('appendonly', 'yes'), ('dir', folder)) as server, server.client() as c:
+        return sorted(c.ok('KEYS', '*'))
+
+
+def test_the_log_goes_along_into_another_folder(tmp_path):
+    with mover(('appendonly', 'yes'), ('appendfsync', 'always')) as server:
+        with server.client() as c:
+            c.ok('SET', 'a', '1')
+            c.ok('CONFIG', 'SET', 'dir', tmp_path)
+            c.ok('SET', 'b', '1')
+            wait_until_on(c)
+            c.ok('SET', 'c', '1')
+            c.ok('BGREWRITEAOF')
+            c.ok('SET', 'd', '1')
+            wait_until_on(c)
+            assert keys_of_log(server.dir) == [b'a'], 'what was left is whole, and free'
+            # Back: a log is there, of before.
+            reply = c.call('CONFIG', 'SET', 'dir', server.dir)
+            assert b'There is an append-only log already' in reply and b'move it away' in reply
+            c.ok('SET', 'e', '1')
+        server.process.kill()
+        server.process.wait()
+        assert keys_of_log(tmp_path) == [b'a', b'b', b'c', b'd', b'e']
+
+
+def test_the_log_of_another_server_is_not_overwritten(tmp_path):
+    with mover(('appendonly', 'yes'), ('appendfsync', 'always')) as server, \
+            harness.peer('vitrine', ('appendonly', 'yes'), ('appendfsync', 'always')) as other:
+        with server.client() as c, other.client() as d:
+            c.ok('SET', 'a', '1')
+            d.ok('SET', 'b1', '1')
+            reply = c.call('CONFIG', 'SET', 'dir', other.dir)
+            assert reply.startswith(b"ERR CONFIG SET failed (possibly related to argument 'dir') - The append-only log")
+            assert f'is in use by process {other.process.pid}'.encode() in reply
+            assert c.ok('CONFIG', 'GET', 'dir')[1] == server.dir.encode()
+            c.ok('BGREWRITEAOF')
+            wait_until_on(c)
+            c.ok('SET', 'a2', '1')
+            d.ok('SET', 'b2', '1')
+        for each in (server, other):
+            each.process.kill()
+            each.process.wait()
+        assert keys_of_log(other.dir) == [b'b1', b'b2']
+        assert keys_of_log(server.dir) == [b'a', b'a2']
+
+
+@pytest.mark.parametrize('obstacle', ['a file', 'another setting'])
+def test_a_log_that_cannot_go_along_stays(tmp_path, obstacle):
+    words = ['dir', tmp_path]
+    if obstacle == 'a file':
+        (tmp_path / 'appendonlydir').write_text('')
+    else:
+        words += ['bind', '192.0.2.1']
+    with mover(('appendonly', 'yes'), ('appendfsync', 'always')) as server:
+        with server.client() as c:
+            c.ok('SET', 'a', '1')
+            assert c.call('CONFIG', 'SET', *words).startswith(b'ERR CONFIG SET failed')
+            assert c.ok('CONFIG', 'GET', 'dir')[1] == server.dir.encode()
+            wait_until_on(c)
+            c.ok('SET', 'b', '1')
+        server.process.kill()
+        server.process.wait()
+        assert keys_of_log(server.dir) == [b'a', b'b']
+
+
+@pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])
+def test_a_rewrite_makes_the_folder_anew_that_was_removed(peer):
+    with harness.peer(peer, ('appendonly', 'yes'), ('appendfsync', 'always')) as server:
+        with server.client() as c:
+            c.ok('SET', 'a', '1')
+            shutil.rmtree(f'{server.dir}/appendonlydir')
+            c.ok('BGREWRITEAOF')
+            wait_until_on(c)
+            c.ok('SET', 'b', '1')
+            if peer == 'vitrine':
+                second = subprocess.run([harness.vitrine_path(), '--port', str(harness.free_port()), '--dir',
+                                         server.dir, '--appendonly', 'yes'], capture_output=True, text=True, timeout=20)
+                assert f'is in use by process {server.process.pid}' in second.stdout
+        server.process.kill()
+        server.process.wait()
+        assert keys_of_log(server.dir) == [b'a', b'b']

@@ -12,7 +12,8 @@ namespace vitrine {
 namespace {
 
 constexpr FileWriter::Kind kWriter{"AOF rewrite", "AOF rewritten", "Background AOF rewrite",
-                                   "Background AOF rewrite terminated with error", "temp-rewriteaof-bg-", ".aof"};
+                                   "Background AOF rewrite terminated with error", "temp-rewriteaof-bg-", ".aof",
+                                   false};
 constexpr uint64_t kFailuresBeforeWaiting = 3;
 constexpr int64_t kLongestWaitMs = 3600 * 1000, kLongestWaitRefusingMs = 60 * 1000;
 
@@ -62,7 +63,9 @@ AppendOnly::Outcome AppendOnly::may_write() const {
 
 AppendOnly::Outcome AppendOnly::claim() {
   if (lock_) return {};
-  auto lock = files_.lock_folder(options_.folder);
+  folder_ = files_.absolute(options_.folder);
+  if (left_.folder == folder_ && (lock_ = std::move(left_.lock))) return {};
+  auto lock = files_.lock_folder(folder_);
   if (lock) lock_ = std::move(*lock);
   else if (lock.error().code == EWOULDBLOCK)
     return std::unexpected("The append-only log is another's: " + lock.error().text + ". End that one first, or give "
@@ -71,9 +74,19 @@ AppendOnly::Outcome AppendOnly::claim() {
 }
 
 AppendOnly::Outcome AppendOnly::make_folder() {
-  if (auto made = outcome(files_.make_folder(options_.folder)); !made) return made;
+  if (!lock_) folder_ = files_.absolute(options_.folder);
+  if (auto made = outcome(files_.make_folder(folder_)); !made) return made;
   if (auto claimed = claim(); !claimed) return claimed;
-  return outcome(files_.sync_folder(folder_of(options_.folder)));
+  return outcome(files_.sync_folder(folder_of(folder_)));
+}
+
+// What the folder holds already.
+AppendOnly::Outcome AppendOnly::read_manifest() {
+  if (auto made = make_folder(); !made) return made;
+  auto manifest = read_aof_manifest(files_, manifest_path());
+  if (!manifest) return std::unexpected(manifest.error());
+  manifest_ = manifest->value_or(AofManifest());
+  return {};
 }
 
 // After a manifest could not be written: the one on the disk may be the new one all the same, and name the file. Then
@@ -94,7 +107,7 @@ void AppendOnly::give_up_increment() {
 }
 
 AppendOnly::Outcome AppendOnly::write_manifest(const AofManifest& manifest) {
-  if (auto made = outcome(files_.sync_folder(options_.folder)); !made) return made;
+  if (auto made = outcome(files_.sync_folder(folder_)); !made) return made;
   return outcome(write_aof_manifest(files_, manifest_path(), manifest));
 }
 
@@ -110,7 +123,7 @@ uint64_t AppendOnly::measure(const AofManifest& manifest) {
 
 // What kills have left of manifests and bases that were being written.
 void AppendOnly::remove_leftovers() {
-  vitrine::remove_leftovers(files_, options_.folder, options_.prefix + ".manifest.tmp-", "");
+  vitrine::remove_leftovers(files_, folder_, options_.prefix + ".manifest.tmp-", "");
   writer_.remove_leftovers();
 }
 
@@ -167,14 +180,18 @@ AppendOnly::Outcome AppendOnly::begin_increment() {
 AppendOnly::Outcome AppendOnly::turn_on() {
   if (state_ != State::off) return {};
   if (auto may = may_write(); !may) return may;
-  if (auto made = make_folder(); !made) return made;
-  auto manifest = read_aof_manifest(files_, manifest_path());
-  if (!manifest) return std::unexpected(manifest.error());
-  manifest_ = manifest->value_or(AofManifest());
+  // A rewrite that was asked for while there was no log: what is written since then is nowhere.
+  if (rewriting()) end_child(), lock_ = nullptr;
+  auto begun = begin_waiting();
+  if (!begun) state_ = State::off, scheduled_ = false, lock_ = nullptr;
+  return begun;
+}
+
+AppendOnly::Outcome AppendOnly::begin_waiting() {
+  if (auto read = read_manifest(); !read) return read;
   // So that it is known what files mean that are found without being named.
-  if (!*manifest)
+  if (!files_.exists(manifest_path()))
     if (auto written = write_manifest(manifest_); !written) return written;
-  end_child();   // one that was asked for while there was no log: what is written since then is nowhere
   state_ = State::waiting;
   if (snapshots_.background_running()) {
     scheduled_ = true;
@@ -182,14 +199,15 @@ AppendOnly::Outcome AppendOnly::turn_on() {
                            "to start when possible.");
     return {};
   }
-  if (auto started = start_rewrite(); !started) {
-    state_ = State::off, scheduled_ = false, lock_ = nullptr;
-    return started;
-  }
-  return {};
+  return start_rewrite();
 }
 
 void AppendOnly::turn_off() {
+  stop();
+  left_ = {};
+}
+
+void AppendOnly::stop() {
   if (state_ == State::off) return;
   end_child();
   scheduled_ = false;
@@ -199,6 +217,39 @@ void AppendOnly::turn_off() {
   lock_ = nullptr;
   state_ = State::off;
   changed();
+}
+
+bool AppendOnly::is_log_file(const std::string& folder, const std::string& name) {
+  if (!name.starts_with(options_.prefix) || files_.size(folder + '/' + name).value_or(1) == 0) return false;
+  if (name != options_.prefix + ".manifest") return true;
+  auto manifest = read_aof_manifest(files_, aof_manifest_path(folder, options_.prefix));
+  return !manifest || !*manifest || !(*manifest)->empty();   // one that names no file: somebody has tried before
+}
+
+AppendOnly::Outcome AppendOnly::refuse_log_in(const std::string& folder) {
+  if (folder == left_.folder && left_.lock) return {};
+  if (auto lock = files_.lock_folder(folder); !lock && lock.error().code == EWOULDBLOCK)
+    return std::unexpected("The append-only log there is another's: " + lock.error().text + ".");
+  std::string single = folder_of(folder) + '/' + options_.prefix;
+  std::string found = files_.exists(single) ? single : "";
+  for (const std::string& name : files_.list(folder).value_or(std::vector<std::string>()))
+    if (is_log_file(folder, name)) found = folder + '/' + name;
+  if (found.empty()) return {};
+  return std::unexpected("There is an append-only log already, " + found + ", which would be overwritten: move it "
+                         "away, or choose another folder.");
+}
+
+AppendOnly::Outcome AppendOnly::follow_folder() {
+  if (!options_.enabled) return {};
+  if (state_ == State::off) return turn_on();
+  std::string to = files_.absolute(options_.folder);
+  if (to == folder_) return {};
+  if (auto is_free = refuse_log_in(to); !is_free) return is_free;
+  Left leaving{folder_, std::move(lock_)};
+  stop();
+  auto claimed = claim();
+  left_ = std::move(leaving);
+  return claimed ? turn_on() : claimed;
 }
 
 AppendOnly::Outcome AppendOnly::shut_down(bool force) {
@@ -239,12 +290,14 @@ AppendOnly::Outcome AppendOnly::start_rewrite() {
   last_try_ms_ = loop_.wall_ms();
   scheduled_ = false;
   if (state_ == State::off) {
-    if (auto made = make_folder(); !made) return made;
-    auto manifest = read_aof_manifest(files_, manifest_path());
-    if (!manifest) return std::unexpected(manifest.error());
-    manifest_ = manifest->value_or(AofManifest());
+    if (auto read = read_manifest(); !read) return lock_ = nullptr, read;
   } else {
     bool first = !log_.open();
+    // Somebody has removed it, with the log: the rewrite is what brings the data back to the disk.
+    if (!files_.exists(folder_)) {
+      lock_ = nullptr;
+      if (auto made = make_folder(); !made) return made;
+    }
     if (auto begun = begin_increment(); !begun) {
       log(LogLevel::warning, "Can't begin a new file of the append-only log: %s", begun.error().c_str());
       stats_.last_rewrite_ok = false, stats_.failures++;
@@ -252,10 +305,12 @@ AppendOnly::Outcome AppendOnly::start_rewrite() {
     }
     if (first) effects_.follow(&log_);
   }
+  stats_.rewrites++;
   auto started = start_child();
   if (!started) {
     stats_.last_rewrite_ok = false, stats_.failures++;
     give_up_waiting();
+    if (state_ == State::off) lock_ = nullptr;
   }
   return started;
 }
@@ -274,9 +329,9 @@ AppendOnly::Outcome AppendOnly::start_child() {
 void AppendOnly::on_end(const Outcome& result) {
   stats_.last_rewrite_ok = result.has_value();
   if (result) {
-    stats_.rewrites++;
     stats_.failures = 0;
     if (state_ == State::waiting) state_ = State::on;
+    left_ = {};
     bytes_before_ = measure(manifest_);
     stats_.base_bytes = bytes_before_ + log_.size();
     log(LogLevel::notice, "Background AOF rewrite finished successfully");

@@ -33,7 +33,8 @@ class AppendOnly {
   using Outcome = std::expected<void, std::string>;   // an error is a sentence
   enum class State : uint8_t { off, waiting, on };
   struct Stats {
-    uint64_t rewrites = 0, failures = 0;              // failures: since the last success
+    uint64_t rewrites = 0;                            // that were begun, as Redis counts them
+    uint64_t failures = 0;                            // since the last success
     bool last_rewrite_ok = true;
     uint64_t base_bytes = 0;                          // the log's size after the last rewrite
   };
@@ -61,10 +62,18 @@ class AppendOnly {
   // CONFIG SET appendonly. Turning on may have to wait for another child, and is an error while data is loaded.
   Outcome turn_on();
   void turn_off();
+  // CONFIG SET dir: a log that is on goes on in the working folder of now, where a rewrite begins it. An error where
+  // that one holds a log already. Asked again with the folder there was before, it goes back.
+  Outcome follow_folder();
   // The server ends. An error: something is not on the disk, and `force` was not given; then it goes on.
   Outcome shut_down(bool force);
   // Before the data is read anew from the log: everything is in its files. The manifest of those.
   std::expected<AofManifest, std::string> settle();
+
+  void reset_stats() {
+    stats_.rewrites = 0;
+    log_.reset_stats();
+  }
 
   // Before replies leave; false: none may.
   bool end_turn() { return log_.end_turn(); }
@@ -83,10 +92,15 @@ class AppendOnly {
   std::function<void()> on_change;
 
  private:
-  std::string path(const std::string& name) const { return options_.folder + '/' + name; }
-  std::string manifest_path() const { return aof_manifest_path(options_.folder, options_.prefix); }
+  std::string path(const std::string& name) const { return folder_ + '/' + name; }
+  std::string manifest_path() const { return aof_manifest_path(folder_, options_.prefix); }
   Outcome may_write() const;
   Outcome make_folder();
+  Outcome read_manifest();
+  Outcome refuse_log_in(const std::string& folder);
+  bool is_log_file(const std::string& folder, const std::string& name);
+  Outcome begin_waiting();
+  void stop();
   Outcome write_manifest(const AofManifest& manifest);
   void give_up(const AofFile& file, bool is_base);
   void give_up_increment();
@@ -116,7 +130,13 @@ class AppendOnly {
   const AppendOptions& options_;
   AppendLog log_;
   State state_ = State::off;
-  std::unique_ptr<FolderLock> lock_;
+  std::string folder_;                   // absolute: the same when the working folder changes
+  std::unique_ptr<FolderLock> lock_;     // of folder_
+  // The folder that was left last, kept from others until the log of the new one counts: to go back to.
+  struct Left {
+    std::string folder;
+    std::unique_ptr<FolderLock> lock;
+  } left_;
   AofManifest manifest_;
   std::optional<AofFile> waiting_;       // the increment that the manifest does not name yet
   uint64_t bytes_before_ = 0;            // of the files before the last increment

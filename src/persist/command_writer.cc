@@ -99,9 +99,8 @@ std::expected<void, std::string> write_commands_file(Files& files, const std::st
                                                      std::span<const std::string> functions,
                                                      const PersistOptions& options, const SnapshotStep& step,
                                                      size_t keys_in_step) {
-  auto file = files.open_append(path);
+  auto file = files.open_empty(path);
   if (!file) return std::unexpected(file.error().text);
-  if (auto cut = (*file)->truncate(0); !cut) return std::unexpected(cut.error().text);
   return Writer(**file, keyspace, options, step, keys_in_step).run(functions);
 }
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/numbers.h"
 #include "io/process.h"
+#include "persist/snapshot_reader.h"
 
 namespace vitrine {
 
@@ -26,20 +27,31 @@ size_t keys_in_step(int delay_us) { return delay_us > 0 ? 1 : kKeysInStep; }
 
 }  // namespace
 
-void remove_leftovers(Files& files, const std::string& folder, Bytes beginning, Bytes ending, Bytes keep) {
+namespace {
+
+bool may_be_snapshot(Files& files, const std::string& path) {
+  auto file = files.open_read(path);
+  return file && ((*file)->size() == 0 || begins_as_snapshot(**file).value_or(false));
+}
+
+}  // namespace
+
+void remove_leftovers(Files& files, const std::string& folder, Bytes beginning, Bytes ending, Bytes keep,
+                      bool snapshots_only) {
   auto names = files.list(folder);
   for (const std::string& name : names.value_or(std::vector<std::string>())) {
     if (!name.starts_with(beginning) || !name.ends_with(ending) || name == keep) continue;
     auto pid = parse_uint64(Bytes(name).substr(beginning.size(), name.size() - beginning.size() - ending.size()));
     if (!pid || *pid > INT_MAX || (static_cast<pid_t>(*pid) != getpid() && process::is_alive(static_cast<pid_t>(*pid))))
       continue;
+    if (snapshots_only && !may_be_snapshot(files, folder + '/' + name)) continue;
     if (auto removed = files.remove(folder + '/' + name); removed)
       log(LogLevel::notice, "Removed %s, left behind by a process that is gone", name.c_str());
   }
 }
 
 void FileWriter::remove_leftovers(Bytes keep) {
-  vitrine::remove_leftovers(files_, ".", kind_.beginning, kind_.ending, keep);
+  vitrine::remove_leftovers(files_, ".", kind_.beginning, kind_.ending, keep, kind_.is_snapshot);
 }
 
 WriteOutcome FileWriter::run(const Job& job) {
@@ -64,6 +76,7 @@ WriteOutcome FileWriter::start(Job job, std::function<void(const WriteOutcome&)>
   if (!child) return std::unexpected(child.error());
   child_ = std::move(*child);
   pid_ = child_->pid();
+  path_ = path_of(pid_);
   stats_.forks++;
   stats_.last_fork_us = child_->fork_us();
   stats_.start_ms = stats_.last_fork_ms = loop_.wall_ms();
@@ -97,7 +110,6 @@ int FileWriter::run_in_child(const Job& job, const Child::Tell& tell) const {
     log(LogLevel::warning, "%s failed in the background: %s", kind_.name, written.error().c_str());
     return 1;
   }
-  log(LogLevel::notice, "%s", kind_.done);
   log(LogLevel::notice, "Fork CoW for %s: current %llu MB", kind_.name,
       static_cast<unsigned long long>(report.cow_bytes >> 20));
   return 0;
@@ -116,7 +128,13 @@ void FileWriter::on_end(Child::Ending ending) {
   if (ending.signal)
     written = std::unexpected(std::string(kind_.title) + " terminated by signal " + std::to_string(ending.signal));
   else if (ending.status) written = std::unexpected(kind_.failed);
-  written = finish(std::move(written), path_of(pid_), job_);
+  bool is_whole = written.has_value();
+  written = finish(std::move(written), path_, job_);
+  if (is_whole && !written) {
+    log(LogLevel::warning, "%s failed in the background: %s", kind_.name, written.error().c_str());
+    written = std::unexpected(kind_.failed);
+  }
+  if (written) log(LogLevel::notice, "%s", kind_.done);
   stats_.last_duration_s = (loop_.wall_ms() - stats_.start_ms) / 1000;
   stats_.last_cow_bytes = stats_.cow_bytes;
   forget_child();
@@ -127,7 +145,7 @@ void FileWriter::on_end(Child::Ending ending) {
 bool FileWriter::end() {
   if (!child_) return false;
   child_.reset();
-  (void)files_.remove(path_of(pid_));
+  (void)files_.remove(path_);
   forget_child();
   return true;
 }

@@ -21,11 +21,12 @@ class FileWriter {
  public:
   struct Kind {
     const char* name;          // in the log: "RDB", "AOF rewrite"
-    const char* done;          // the child's line when all went well
+    const char* done;          // in the log: the file has its name
     const char* title;         // "Background saving", for what a signal has terminated
-    const char* failed;        // the child could not do it, and has said why
+    const char* failed;        // the log has said why
     const char* beginning;     // of the file's name, before the process's number
     const char* ending;
+    bool is_snapshot;          // always: another's file may have such a name (temp-1.rdb), and is left alone
   };
   struct Job {
     Bytes cpus = {};           // where the child may run (process::set_cpu_affinity); empty: anywhere
@@ -70,7 +71,10 @@ class FileWriter {
 
  private:
   int run_in_child(const Job& job, const Child::Tell& tell) const;
-  std::string path_of(pid_t pid) const { return kind_.beginning + std::to_string(pid) + kind_.ending; }
+  // Absolute: it stays the same when the working folder changes meanwhile.
+  std::string path_of(pid_t pid) const {
+    return files_.absolute(kind_.beginning + std::to_string(pid) + kind_.ending);
+  }
   void on_report(const ChildReport& report);
   void on_end(Child::Ending ending);
   WriteOutcome finish(WriteOutcome written, const std::string& path, const Job& job);
@@ -81,12 +85,15 @@ class FileWriter {
   const Kind& kind_;
   std::unique_ptr<Child> child_;
   pid_t pid_ = 0;
+  std::string path_;           // of the child's file
   Job job_;                    // of the child
   std::function<void(const WriteOutcome&)> tell_end_;
   Stats stats_;
 };
 
-// Removes FOLDER/BEGINNING<PID>ENDING as FileWriter::remove_leftovers says.
-void remove_leftovers(Files& files, const std::string& folder, Bytes beginning, Bytes ending, Bytes keep = {});
+// Removes FOLDER/BEGINNING<PID>ENDING as FileWriter::remove_leftovers says; `snapshots_only`: where it is empty or
+// begins as a snapshot does.
+void remove_leftovers(Files& files, const std::string& folder, Bytes beginning, Bytes ending, Bytes keep = {},
+                      bool snapshots_only = false);
 
 }  // namespace vitrine

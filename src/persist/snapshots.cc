@@ -13,7 +13,7 @@ namespace vitrine {
 namespace {
 
 constexpr FileWriter::Kind kWriter{"RDB", "DB saved on disk", "Background saving", "Background saving error",
-                                   "temp-", ".rdb"};
+                                   "temp-", ".rdb", true};
 constexpr uint64_t kSyncEveryBytes = 4 << 20;
 constexpr int64_t kRetryAfterMs = 5000;
 
@@ -66,9 +66,8 @@ SnapshotFacts Snapshots::facts() const {
 
 Snapshots::Outcome Snapshots::write_file(const std::string& path, const SnapshotStep& step, size_t keys_in_step,
                                          bool aof_base) {
-  auto file = files_.open_append(path);
+  auto file = files_.open_empty(path);
   if (!file) return std::unexpected(file.error().text);
-  if (auto cut = (*file)->truncate(0); !cut) return std::unexpected(cut.error().text);
   FileSink sink(**file, aof_base ? options_.append.incremental_fsync : options_.incremental_fsync);
   SnapshotFacts what = facts();
   what.aof_base = aof_base;
@@ -79,10 +78,9 @@ Snapshots::Outcome Snapshots::write_file(const std::string& path, const Snapshot
   return {};
 }
 
-Snapshots::Outcome Snapshots::publish(const std::string& temporary) {
-  if (auto renamed = files_.rename(temporary, options_.dbfilename); !renamed)
-    return std::unexpected(renamed.error().text);
-  if (auto synced = files_.sync_folder("."); !synced) return std::unexpected(synced.error().text);
+Snapshots::Outcome Snapshots::publish(const std::string& temporary, const std::string& path) {
+  if (auto renamed = files_.rename(temporary, path); !renamed) return std::unexpected(renamed.error().text);
+  if (auto synced = files_.sync_folder(folder_of(path)); !synced) return std::unexpected(synced.error().text);
   return {};
 }
 
@@ -95,9 +93,8 @@ Snapshots::Outcome Snapshots::may_save() const {
 
 Snapshots::Outcome Snapshots::save() {
   if (auto may = may_save(); !may) return may;
-  auto written = write_now();
-  stats_.saves += written.has_value();
-  return written;
+  stats_.saves++;
+  return write_now();
 }
 
 Snapshots::Outcome Snapshots::write_now() {
@@ -118,13 +115,16 @@ FileWriter::Job Snapshots::job() {
     return write_file(path, step, keys_in_step, false);
   };
   return {options_.cpus, options_.key_save_delay_us, keyspace_.total_keys(), write,
-          [this](const std::string& path) { return publish(path); }};
+          [this, path = files_.absolute(options_.dbfilename)](const std::string& temporary) {
+            return publish(temporary, path);
+          }};
 }
 
 Snapshots::Outcome Snapshots::start_background() {
   if (auto may = may_save(); !may) return may;
   if (another_child()) return std::unexpected("Another child process is active (AOF?): can't BGSAVE right now.");
   last_try_ms_ = loop_.wall_ms();
+  stats_.saves++;
   uint64_t changes = keyspace_.stats().changes;
   auto started = writer_.start(job(), [this, changes](const Outcome& result) { on_end(result, changes); });
   if (!started) {
@@ -142,7 +142,6 @@ void Snapshots::on_end(const Outcome& result, uint64_t changes) {
   stats_.last_background_ok = result.has_value();
   if (result) {
     log(LogLevel::notice, "Background saving terminated with success");
-    stats_.saves++;
     stats_.last_save_s = loop_.wall_ms() / 1000;
     saved_changes_ = changes;
   } else {

@@ -26,7 +26,7 @@ class Snapshots {
  public:
   using Outcome = std::expected<void, std::string>;   // an error is a sentence
   struct Stats {
-    uint64_t saves = 0;
+    uint64_t saves = 0;                  // that were begun, as Redis counts them
     int64_t last_save_s = 0;             // Unix time of the last that succeeded, or of the start
     bool last_background_ok = true;
     uint64_t loaded_keys = 0, expired_keys = 0;      // by the last load, or so far
@@ -42,6 +42,7 @@ class Snapshots {
   Loading& loading() { return loading_; }
   uint64_t changes() const { return keyspace_.stats().changes - saved_changes_; }
 
+  void reset_stats() { stats_.saves = 0; }
   // What kills have left of snapshots that were being written. At the server's start.
   void remove_leftovers() { writer_.remove_leftovers(options_.dbfilename); }
   // In the foreground. An error, as from start_background(), while data is loaded.
@@ -101,7 +102,7 @@ class Snapshots {
   SnapshotFacts facts() const;
   Outcome may_save() const;
   Outcome write_now();
-  Outcome publish(const std::string& temporary);
+  Outcome publish(const std::string& temporary, const std::string& path);
   void tell_head(const SnapshotContent& head);
   FileWriter::Job job();
   void on_end(const Outcome& result, uint64_t changes);

@@ -49,9 +49,9 @@ class FaultyFile final : public AppendFile {
 
 struct FaultyFiles : SystemFiles {
   Fault fault;
-  FileResult<std::unique_ptr<AppendFile>> open_append(const std::string& path, unsigned mode) override {
+  FileResult<std::unique_ptr<AppendFile>> open_empty(const std::string& path, unsigned mode) override {
     if (fault.fails()) return Fault::error("open");
-    auto file = SystemFiles::open_append(path, mode);
+    auto file = SystemFiles::open_empty(path, mode);
     if (!file) return file;
     return std::make_unique<FaultyFile>(std::move(*file), fault);
   }
@@ -100,9 +100,9 @@ TEST_F(SnapshotsTest, EveryStepOfSavingFailsInTurn) {
     EXPECT_NE(saved.error().find("No space left on device"), std::string::npos) << saved.error();
     EXPECT_EQ(names(), std::vector<std::string>{"dump.rdb"}) << "step " << step;
     // Only the folder's sync comes after the new file has taken its place.
-    EXPECT_EQ(content() == old, saved.error().find("fsync: No") == std::string::npos || step < 5) << "step " << step;
+    EXPECT_EQ(content() == old, saved.error().find("fsync: No") == std::string::npos || step < 4) << "step " << step;
   }
-  EXPECT_GE(failures, 7);
+  EXPECT_GE(failures, 6);
   EXPECT_NE(content(), old);
 }
 
@@ -117,14 +117,13 @@ TEST_F(SnapshotsTest, EveryStepOfTheChildFailsInTurn) {
     if (snapshots_.stats().last_background_ok) break;
     failures++;
     EXPECT_TRUE(names().empty()) << "step " << step;
-    EXPECT_EQ(snapshots_.stats().saves, 0u);
     EXPECT_TRUE(snapshots_.write_refusal().starts_with("MISCONF"));
     ASSERT_LT(step, 20);
   }
-  EXPECT_GE(failures, 5);
+  EXPECT_GE(failures, 4);
   EXPECT_TRUE(snapshots_.write_refusal().empty());
   EXPECT_EQ(snapshots_.changes(), 0u);
-  EXPECT_EQ(snapshots_.stats().saves, 1u);
+  EXPECT_EQ(snapshots_.stats().saves, static_cast<uint64_t>(failures) + 1) << "those that were begun";
 }
 
 TEST_F(SnapshotsTest, TheChildSeesTheDataAsItWas) {

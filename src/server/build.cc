@@ -226,6 +226,8 @@ void Node::reset_stats() {
   clients_.stats = {};
   scripting_.scripts.reset_stats();
   console_.reset_stats();
+  snapshots_.reset_stats();
+  append_only_.reset_stats();
 }
 
 }  // namespace vitrine

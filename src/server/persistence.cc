@@ -71,6 +71,10 @@ void Node::wire_append_only() {
   };
   snapshots_.other_child = [this] { return append_only_.rewriting(); };
   clients_.before_replies = [this] { return append_only_.end_turn(); };
+  settings_.find("dir")->apply([this]() -> Refusal {
+    auto followed = append_only_.follow_folder();
+    return followed ? Refusal() : followed.error();
+  });
   settings_.find("appendonly")->apply([this]() -> Refusal {
     if (!options_.persist.append.enabled) return append_only_.turn_off(), Refusal();
     if (auto on = append_only_.turn_on(); !on) return "Unable to turn on AOF. " + on.error();
@@ -105,12 +109,22 @@ bool Node::load_data() {
 
 namespace {
 
-// What to do about files that could not be loaded; `otherwise` where they were read, but are no good.
+bool says(Bytes why, int code) { return why.find(std::strerror(code)) != Bytes::npos; }
+
+// What to do about files that could not be loaded, with a blank behind it; `otherwise` where they were read, but are no
+// good.
 std::string remedy(Bytes why, const std::string& files, std::string otherwise) {
-  if (why.find(std::strerror(EACCES)) != Bytes::npos) return "Let the server's user read " + files + ".";
+  if (says(why, EACCES)) return "Let the server's user " + files + ". ";
   if (why.find(kUnknownVersion) != Bytes::npos)
-    return "A newer server wrote it: load it there, and save it with an older rdb-version.";
+    return "A newer server wrote it: load it there, and save it with an older rdb-version. ";
   return otherwise;
+}
+
+std::string remedy_of_writing(Bytes why) {
+  if (says(why, ENOSPC) || says(why, EDQUOT)) return "Free space on that disk.";
+  if (says(why, EACCES) || says(why, EPERM) || says(why, EROFS))
+    return "Let the server's user write there, or set appendonly no.";
+  return "Mend that, or set appendonly no.";
 }
 
 }  // namespace
@@ -124,9 +138,11 @@ bool Node::load_append_log() {
   auto fatal = [&](const std::string& why) {
     bool is_single = !files_.exists(place.manifest()) && files_.exists(place.prefix);
     std::string log_file = is_single ? place.prefix : place.manifest();
-    log(LogLevel::warning, "Fatal error loading the append-only log: %s %s Exiting.", as_sentence(why).c_str(),
-        remedy(why, o.folder, "Restore it from a backup; 'vitrine-check aof " + log_file +
-                                  "' says what can be kept.").c_str());
+    // Nothing to examine where there is no such file, or another thing in its place.
+    std::string otherwise = files_.open_read(log_file) ? "Restore it from a backup; 'vitrine-check aof " + log_file +
+                                                             "' says what can be kept. " : "";
+    log(LogLevel::warning, "Fatal error loading the append-only log: %s %sExiting.", as_sentence(why).c_str(),
+        remedy(why, "read and write that file", otherwise).c_str());
     return false;
   };
   if (auto claimed = append_only_.claim(); !claimed) {
@@ -161,8 +177,8 @@ bool Node::load_append_log() {
 }
 
 bool Node::cannot_write_log(const std::string& why) {
-  log(LogLevel::warning, "Can't write the append-only log: %s Let the server's user write to the folder, or set "
-      "appendonly no. Exiting.", as_sentence(why).c_str());
+  log(LogLevel::warning, "Can't write the append-only log: %s %s Exiting.", as_sentence(why).c_str(),
+      remedy_of_writing(why).c_str());
   return false;
 }
 
@@ -193,9 +209,12 @@ bool Node::load_snapshot() {
   if (stopping_) return true;
   if (!content) {
     const std::string& file = options_.persist.dbfilename;
-    log(LogLevel::warning, "Fatal error loading the DB: %s %s Exiting.", as_sentence(content.error()).c_str(),
-        remedy(content.error(), file, "Restore it from a backup, or move it away to start without its data; "
-                                      "'vitrine-check rdb " + file + "' says what is in it.").c_str());
+    std::string otherwise = "Move it away to start without its data. ";
+    if (files_.open_read(file))
+      otherwise = "Restore it from a backup, or move it away to start without its data; 'vitrine-check rdb " + file +
+                  "' says what is in it. ";
+    log(LogLevel::warning, "Fatal error loading the DB: %s %sExiting.", as_sentence(content.error()).c_str(),
+        remedy(content.error(), "read " + file, otherwise).c_str());
     return false;
   }
   loop_.refresh();

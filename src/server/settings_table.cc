@@ -187,7 +187,7 @@ void register_log_settings(Settings& settings, LogOptions& o) {
 }
 
 void register_process_settings(Settings& settings, ProcessOptions& o) {
-  settings.custom("dir", working_directory_codec()).guarded().always_rewritten();
+  settings.custom("dir", working_directory_codec()).guarded().always_rewritten().after_loading();
   settings.boolean("daemonize", &o.daemonize).immutable();
   settings.text("pidfile", &o.pidfile).immutable();
   settings.enumeration("supervised", &o.supervised, kSupervision).immutable();

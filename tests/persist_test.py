@@ -379,6 +379,10 @@ def test_a_failed_save_refuses_writes_as_the_oracle_does():
         assert replies[0] == replies[1]
         with vitrine.client() as c:
             assert isinstance(c.call('SAVE'), harness.Error)
+            assert c.call('SAVE') == f'ERR rename to {vitrine.dir}/dump.rdb: Is a directory'.encode()
+            log = vitrine.log()
+            assert 'DB saved on disk' not in log and 'Background saving error' in log
+            assert f'RDB failed in the background: rename to {vitrine.dir}/dump.rdb: Is a directory' in log
             assert c.call('SHUTDOWN') == b'ERR Errors trying to SHUTDOWN. Check logs.'
             c.send('SHUTDOWN', 'FORCE')
             assert c.at_end()
@@ -442,8 +446,11 @@ def test_a_start_removes_what_killed_processes_have_left_and_nothing_else():
         go = [f'temp-{dead}.rdb', f'temp-rewriteaof-bg-{dead}.aof', f'appendonlydir/appendonly.aof.manifest.tmp-{dead}']
         for name in stay + go:
             open(f'{server.dir}/{name}', 'w').close()
+        strange, begun = f'temp-{ended_pid()}.rdb', f'temp-{ended_pid()}.rdb'
+        pathlib.Path(server.dir, strange).write_text('what somebody else calls so')
+        pathlib.Path(server.dir, begun).write_bytes(b'REDIS0010 and so on')
         server.start()
-        assert temporary_files(server) == sorted(stay)
+        assert temporary_files(server) == sorted(stay + [strange])
         assert not any('tmp' in name for name in os.listdir(f'{server.dir}/appendonlydir'))
 
 
@@ -517,6 +524,18 @@ def test_a_file_that_cannot_be_trusted_ends_the_start_with_a_reason():
         assert start_fails(server) == 1
         assert 'Is a directory' in server.log()
         os.rmdir(path)
+        os.mkfifo(path)
+        assert start_fails(server) == 1
+        assert 'open dump.rdb: Not a regular file. Move it away' in server.log()
+        os.remove(path)
+        os.symlink('dump.rdb', path)
+        assert start_fails(server) == 1
+        assert 'Fatal error loading the DB: open dump.rdb: Too many levels of symbolic links' in server.log()
+        os.remove(path)
+        server.settings.append(('dbfilename', 'x' * 300))
+        assert start_fails(server) == 1
+        assert 'File name too long' in server.log()
+        server.settings.pop()
         open(path, 'wb').write(b'REDIS0099' + b'\xff' * 9)
         assert start_fails(server) == 1
         assert 'A newer server wrote it: load it there' in server.log()
@@ -592,5 +611,8 @@ def test_versions_of_the_file(version, magic):
         c.ok('RESTORE', 'h2', 0, payload)
         assert c.ok('HPEXPIRETIME', 'h2', 'FIELDS', 2, 'f', 'g') == [4102444800000, -1]
         c.ok('CONFIG', 'SET', 'rdb-version', 10)
-        assert b'cannot hold the key' in c.call('SAVE')
+        for words in (('SAVE',), ('DUMP', 'h')):
+            assert c.call(*words) == b"ERR 'rdb-version 10' cannot hold the key 'h'"
+        c.ok('SET', 's', '1')
+        c.ok('DUMP', 's')
         assert isinstance(c.call('CONFIG', 'SET', 'rdb-version', 9), harness.Error)

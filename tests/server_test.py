@@ -369,7 +369,8 @@ def test_shutdown(words, saves):
 def test_shutdown_that_is_refused(tmp_path):
     with start() as s, s.client() as c:
         for words, want in ((['NOSAVE', 'SAVE'], b'ERR syntax error'), (['X'], b'ERR syntax error'),
-                            (['ABORT', 'NOW'], b'ERR syntax error'), (['ABORT'], b'ERR No shutdown in progress.')):
+                            (['ABORT', 'NOW'], b'ERR syntax error'), (['ABORT'], b'ERR No shutdown in progress.'),
+                            (['ABORT', 'ABORT'], b'ERR No shutdown in progress.')):
             assert c.call('SHUTDOWN', *words) == want
         c.ok('SET', 'k', 'v')
         os.mkdir(os.path.join(s.dir, 'dump.rdb'))        # nothing can be saved there

@@ -4,6 +4,7 @@
 #include "engine/command.h"
 #include "persist/commands.h"
 #include "persist/payload.h"
+#include "persist/snapshot_writer.h"
 #include "store/rdb_values.h"
 
 namespace vitrine {
@@ -15,6 +16,8 @@ constexpr int64_t kLongestIdle = int64_t{1} << 40;   // seconds: anything the cl
 void dump(Call& c, const PersistOptions& options) {
   const Entry* entry = c.find(c.args[1]);
   if (!entry) return c.reply.null();
+  if (std::string problem = problem_of_version(*entry, options.version); !problem.empty())
+    return c.reply.error("ERR " + problem);
   with_payload(*entry, options, [&](Bytes payload) { c.reply.bulk(payload); });
 }
 

@@ -72,13 +72,12 @@ class Writer {
     }
     if (facts_.access != SnapshotFacts::Access::none) write_access(entry);
     uint8_t type = rdb_type_of(entry, out_.version());
-    // No version was asked for: what the least one lacks (kStreamProducers) is written all the same.
-    bool fits = __builtin_expect(type <= rdb::kStream2, 1) || !facts_.version;
-    if (!fits && rdb_version_of(type) > facts_.version && going_) {
-      problem_ = "'rdb-version " + std::to_string(out_.version()) + "' cannot hold the key '" +
-                 std::string(entry.key().substr(0, 64)) + "'";
-      going_ = false;
-      return;
+    if (__builtin_expect(type > rdb::kStream2, 0)) {
+      problem_ = problem_of_version(entry, facts_.version);
+      if (!problem_.empty()) {
+        going_ = false;
+        return;
+      }
     }
     out_.byte(type);
     out_.string(entry.key());
@@ -112,6 +111,13 @@ class Writer {
 };
 
 }  // namespace
+
+std::string problem_of_version(const Entry& entry, int version) {
+  // No version was asked for: what the least one lacks (kStreamProducers) is written all the same.
+  if (!version || rdb_version_of(rdb_type_of(entry, version)) <= version) return {};
+  return "'rdb-version " + std::to_string(version) + "' cannot hold the key '" +
+         std::string(entry.key().substr(0, 64)) + "'";
+}
 
 int least_snapshot_version(const Keyspace& keyspace) {
   for (int db = 0; db < keyspace.databases(); db++)

@@ -24,6 +24,9 @@ struct SnapshotFacts {
 using SnapshotStep = std::function<bool(size_t keys)>;
 constexpr size_t kKeysInStep = 1024;
 
+// Why a snapshot or a payload of that version (rdb-version; 0: any will do) cannot hold the entry; empty: it can.
+std::string problem_of_version(const Entry& entry, int version);
+
 // The oldest version that can hold the data.
 int least_snapshot_version(const Keyspace& keyspace);
 

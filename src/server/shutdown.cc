@@ -7,15 +7,16 @@ namespace vitrine {
 namespace {
 
 void shutdown(Call& c, Node& node) {
-  bool save = false, nosave = false, abort = false, force = false;
+  bool save = false, nosave = false, abort = false, force = false, now = false;
   while (c.args.more()) {
     if (!nosave && c.args.accept("SAVE")) save = true;
     else if (!save && c.args.accept("NOSAVE")) nosave = true;
     else if (c.args.accept("ABORT")) abort = true;
     else if (c.args.accept("FORCE")) force = true;
-    else if (!c.args.accept("NOW")) c.args.fail();
+    else if (c.args.accept("NOW")) now = true;
+    else c.args.fail();
   }
-  if (!c.args.failed() && abort && c.args.size() > 2) c.args.fail();
+  if (!c.args.failed() && abort && (save || nosave || force || now)) c.args.fail();
   if (!c.args.done()) return;
   // There is nothing that a shutdown waits for, so none can be under way when the next command comes.
   if (!nosave && !node.dispatcher().data_gate.busy_refusal.empty())

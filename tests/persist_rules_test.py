@@ -191,12 +191,13 @@ def test_saves_and_rewrites_are_counted_when_they_begin():
     for kind in ('vitrine', 'oracle'):
         with failing_saves(kind) as server, server.client() as c:
             seen = []
-            for words in (('SAVE',), ('BGSAVE',), ('BGREWRITEAOF',), ('CONFIG', 'RESETSTAT')):
+            for words in (('SAVE',), ('BGSAVE',), ('BGREWRITEAOF',), ('DEBUG', 'RELOAD'), ('FLUSHALL',),
+                          ('CONFIG', 'RESETSTAT')):
                 c.call(*words)
                 wait_for(lambda: {info(c)['rdb_bgsave_in_progress'], info(c)['aof_rewrite_in_progress']} == {'0'})
                 seen.append((info(c)['rdb_saves'], info(c)['aof_rewrites']))
             counted.append(seen)
-    assert counted[0] == counted[1] == [('1', '0'), ('2', '0'), ('2', '1'), ('0', '0')]
+    assert counted[0] == counted[1] == [('1', '0'), ('2', '0')] + [('2', '1')] * 3 + [('0', '0')]
 
 
 def test_a_file_that_may_not_grow_is_an_error():
@@ -318,3 +319,28 @@ def test_a_rewrite_makes_the_folder_anew_that_was_removed(peer):
         server.process.kill()
         server.process.wait()
         assert keys_of_log(server.dir) == [b'a', b'b']
+
+
+def test_a_folder_that_another_server_has_made_anew_is_left_to_it():
+    with harness.peer('vitrine', ('appendonly', 'yes')) as server, server.client() as c:
+        c.ok('SET', 'a', '1')
+        shutil.rmtree(f'{server.dir}/appendonlydir')
+        with harness.peer('vitrine', ('appendonly', 'yes'), ('dir', server.dir)) as other:
+            before = sorted(os.listdir(f'{server.dir}/appendonlydir'))
+            for _ in range(2):
+                assert f'is in use by process {other.process.pid}'.encode() in c.call('BGREWRITEAOF')
+            assert sorted(os.listdir(f'{server.dir}/appendonlydir')) == before
+            assert c.ok('GET', 'a') == b'1'
+
+
+@pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])
+def test_a_working_folder_that_was_removed_is_no_end(peer, tmp_path):
+    with harness.peer(peer, ('enable-protected-configs', 'yes')) as server, server.client() as c:
+        (tmp_path / 'gone').mkdir()
+        c.ok('CONFIG', 'SET', 'dir', tmp_path / 'gone')
+        (tmp_path / 'gone').rmdir()
+        reply = c.call('CONFIG', 'SET', 'dir', tmp_path / 'none')
+        assert reply.endswith(b"'dir') - No such file or directory")
+        assert c.ok('CONFIG', 'GET', 'dir') == [b'dir', b'']
+        c.ok('CONFIG', 'SET', 'dir', tmp_path)
+        assert c.ok('SAVE') == b'OK' and (tmp_path / 'dump.rdb').exists()

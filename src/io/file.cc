@@ -250,6 +250,11 @@ namespace {
 class SystemFolderLock final : public FolderLock {
  public:
   explicit SystemFolderLock(Fd fd) : fd_(std::move(fd)) {}
+  bool is_of(const std::string& folder) const override {
+    struct stat locked, there;
+    return fstat(fd_.get(), &locked) == 0 && stat(folder.c_str(), &there) == 0 && locked.st_dev == there.st_dev &&
+           locked.st_ino == there.st_ino;
+  }
 
  private:
   Fd fd_;

@@ -56,6 +56,8 @@ class ReadFile {
 class FolderLock {
  public:
   virtual ~FolderLock() = default;
+  // Whether it is that folder's: one that was removed, and made anew by somebody, is another one.
+  virtual bool is_of(const std::string&) const { return true; }
 };
 
 class Files {

@@ -293,8 +293,8 @@ AppendOnly::Outcome AppendOnly::start_rewrite() {
     if (auto read = read_manifest(); !read) return lock_ = nullptr, read;
   } else {
     bool first = !log_.open();
-    // Somebody has removed it, with the log: the rewrite is what brings the data back to the disk.
-    if (!files_.exists(folder_)) {
+    // Somebody has removed the folder, with the log: the rewrite is what brings the data back to the disk.
+    if (!lock_ || !lock_->is_of(folder_)) {
       lock_ = nullptr;
       if (auto made = make_folder(); !made) return made;
     }

@@ -63,7 +63,7 @@ void debug_reload(Call& c, Snapshots& snapshots) {
   if (snapshots.loading().active()) return c.reply.error(kLoadingRefusal);
   if (saves) snapshots.end_child("a snapshot of now takes its place");
   if (saves)
-    if (auto saved = snapshots.save(); !saved) return c.reply.error("ERR " + saved.error());
+    if (auto saved = snapshots.save(false); !saved) return c.reply.error("ERR " + saved.error());
   uint64_t changes = c.keyspace.stats().changes;
   if (flushes) c.keyspace.flush(-1, false);
   auto loaded = snapshots.load(merges, false);

@@ -91,9 +91,9 @@ Snapshots::Outcome Snapshots::may_save() const {
   return {};
 }
 
-Snapshots::Outcome Snapshots::save() {
+Snapshots::Outcome Snapshots::save(bool counts) {
   if (auto may = may_save(); !may) return may;
-  stats_.saves++;
+  stats_.saves += counts;
   return write_now();
 }
 

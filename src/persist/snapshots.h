@@ -45,8 +45,9 @@ class Snapshots {
   void reset_stats() { stats_.saves = 0; }
   // What kills have left of snapshots that were being written. At the server's start.
   void remove_leftovers() { writer_.remove_leftovers(options_.dbfilename); }
-  // In the foreground. An error, as from start_background(), while data is loaded.
-  Outcome save();
+  // In the foreground. An error, as from start_background(), while data is loaded. `counts`: as one of stats().saves,
+  // as Redis counts SAVE, but not DEBUG RELOAD.
+  Outcome save(bool counts = true);
   Outcome start_background();
   bool background_running() const { return writer_.running(); }
   // With the next tend().

@@ -26,6 +26,10 @@ class WorkingDirectoryCodec : public SettingCodec {
     char path[PATH_MAX];
     return getcwd(path, sizeof path) ? path : "";
   }
+  Words save() const override {
+    std::string path = format();
+    return {path.empty() ? "." : path};   // it was removed, and has no name to go back to
+  }
   Words lines() const override { return {quote_word(format())}; }
 };
 

@@ -307,6 +307,7 @@ def test_manifests_and_folders_that_are_not_as_they_should_be():
         os.rmdir(f'{log.folder}/{MANIFEST}')
         os.mkfifo(f'{log.folder}/{MANIFEST}')
         assert f'{MANIFEST}: Not a regular file' in log.refused(None)
+        assert run(CHECK, 'aof', f'{log.folder}/{MANIFEST}').returncode == 2
     with Log() as log:
         log.write(INCREMENT, encoded(('SET', 'a', '1')))
         assert f'holds {INCREMENT}, but the manifest appendonlydir/{MANIFEST} is not there' in log.refused(None)

@@ -296,6 +296,8 @@ def test_a_log_that_cannot_go_along_stays(tmp_path, obstacle):
             c.ok('SET', 'a', '1')
             assert c.call('CONFIG', 'SET', *words).startswith(b'ERR CONFIG SET failed')
             assert c.ok('CONFIG', 'GET', 'dir')[1] == server.dir.encode()
+            if obstacle == 'a file':
+                assert info(c)['aof_rewrites'] == '0', 'nothing was closed'
             wait_until_on(c)
             c.ok('SET', 'b', '1')
         server.process.kill()

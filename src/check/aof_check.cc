@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <expected>
 #include <map>
 #include <vector>
@@ -195,6 +196,8 @@ struct Log {
 
 std::expected<Log, CheckReport> find_log(Files& files, const std::string& path) {
   if (!path.ends_with(".manifest")) return Log{{path}};
+  if (auto file = files.open_read(path); !file && file.error().code != ENOENT)
+    return std::unexpected(CheckReport{Verdict::unreadable, "CANNOT BE READ: " + file.error().text + "\n"});
   auto manifest = read_aof_manifest(files, path);
   if (!manifest) return std::unexpected(CheckReport{Verdict::damaged, "DAMAGED: " + manifest.error() + "\n"});
   if (!*manifest)

@@ -226,8 +226,10 @@ bool AppendOnly::is_log_file(const std::string& folder, const std::string& name)
   return !manifest || !*manifest || !(*manifest)->empty();   // one that names no file: somebody has tried before
 }
 
+// Asked while the log is still on: what can be known before must not cost it a rewrite.
 AppendOnly::Outcome AppendOnly::refuse_log_in(const std::string& folder) {
   if (folder == left_.folder && left_.lock) return {};
+  if (auto made = outcome(files_.make_folder(folder)); !made) return made;
   if (auto lock = files_.lock_folder(folder); !lock && lock.error().code == EWOULDBLOCK)
     return std::unexpected("The append-only log there is another's: " + lock.error().text + ".");
   std::string single = folder_of(folder) + '/' + options_.prefix;

@@ -25,10 +25,6 @@ void sleep_for_keys(int delay_us, size_t keys) {
 
 size_t keys_in_step(int delay_us) { return delay_us > 0 ? 1 : kKeysInStep; }
 
-}  // namespace
-
-namespace {
-
 bool may_be_snapshot(Files& files, const std::string& path) {
   auto file = files.open_read(path);
   return file && ((*file)->size() == 0 || begins_as_snapshot(**file).value_or(false));

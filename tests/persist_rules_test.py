@@ -346,3 +346,24 @@ def test_a_working_folder_that_was_removed_is_no_end(peer, tmp_path):
         assert c.ok('CONFIG', 'GET', 'dir') == [b'dir', b'']
         c.ok('CONFIG', 'SET', 'dir', tmp_path)
         assert c.ok('SAVE') == b'OK' and (tmp_path / 'dump.rdb').exists()
+
+
+# ---- for tests of others ----
+
+@pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])
+def test_checksums_need_not_be_looked_at(peer):
+    """DEBUG SET-SKIP-CHECKSUM-VALIDATION: of payloads and of files."""
+    with harness.peer(peer) as server, server.client() as c:
+        c.ok('SET', 'a', 'value')
+        payload = c.ok('DUMP', 'a')
+        wrong = payload[:-1] + bytes([payload[-1] ^ 1])
+        assert c.call('RESTORE', 'b', 0, wrong) == b'ERR DUMP payload version or checksum are wrong'
+        c.ok('SAVE')
+        file = pathlib.Path(server.dir) / 'dump.rdb'
+        data = file.read_bytes()
+        file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        assert c.ok('DEBUG', 'SET-SKIP-CHECKSUM-VALIDATION', 1) == b'OK'
+        assert c.ok('RESTORE', 'b', 0, wrong) == b'OK' and c.ok('GET', 'b') == b'value'
+        assert c.ok('DEBUG', 'RELOAD', 'NOSAVE') == b'OK' and c.ok('KEYS', '*') == [b'a']
+        assert c.ok('DEBUG', 'SET-SKIP-CHECKSUM-VALIDATION', 0) == b'OK'
+        assert c.call('RESTORE', 'c', 0, wrong) == b'ERR DUMP payload version or checksum are wrong'

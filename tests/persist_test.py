@@ -226,25 +226,6 @@ def test_broken_payloads_are_refused_and_never_crash(both):
         assert vitrine.alive()
 
 
-@pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])
-def test_checksums_need_not_be_looked_at(peer):
-    """DEBUG SET-SKIP-CHECKSUM-VALIDATION: of payloads and of files."""
-    with harness.peer(peer) as server, server.client() as c:
-        c.ok('SET', 'a', 'value')
-        payload = c.ok('DUMP', 'a')
-        wrong = payload[:-1] + bytes([payload[-1] ^ 1])
-        assert c.call('RESTORE', 'b', 0, wrong) == b'ERR DUMP payload version or checksum are wrong'
-        c.ok('SAVE')
-        file = pathlib.Path(server.dir) / 'dump.rdb'
-        data = file.read_bytes()
-        file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-        assert c.ok('DEBUG', 'SET-SKIP-CHECKSUM-VALIDATION', 1) == b'OK'
-        assert c.ok('RESTORE', 'b', 0, wrong) == b'OK' and c.ok('GET', 'b') == b'value'
-        assert c.ok('DEBUG', 'RELOAD', 'NOSAVE') == b'OK' and c.ok('KEYS', '*') == [b'a']
-        assert c.ok('DEBUG', 'SET-SKIP-CHECKSUM-VALIDATION', 0) == b'OK'
-        assert c.call('RESTORE', 'c', 0, wrong) == b'ERR DUMP payload version or checksum are wrong'
-
-
 def crc64(data):
     crc = 0
     for byte in data:

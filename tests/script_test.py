@@ -229,6 +229,20 @@ def test_a_signal_waits_for_a_script_that_has_written(tmp_path):
         assert Client(server.port).ok('MGET', 'alice', 'bob') == [b'50', b'50']
 
 
+def test_an_end_that_waits_can_be_taken_back():
+    with harness.peer('vitrine', ('busy-reply-threshold', 50)) as server:
+        c, other = Client(server.port), Client(server.port)
+        c.ok('SET', 'alice', 100)
+        c.send('EVAL', SLOW_TRANSFER, '0', '1500')
+        eventually(lambda: isinstance(other.call('PING'), Error))
+        assert other.call('SHUTDOWN', 'ABORT') == b'ERR No shutdown in progress.'
+        server.process.terminate()
+        eventually(lambda: other.call('SHUTDOWN', 'ABORT') == b'OK')
+        assert c.reply() is None and c.ok('GET', 'bob') == b'50'
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+
+
 @pytest.mark.parametrize('script, rollback', [('while true do end', 'no'), (WRITES_FOREVER, 'yes')])
 def test_a_signal_ends_a_script_that_leaves_nothing_half_done(tmp_path, script, rollback):
     settings = [('busy-reply-threshold', 50), ('save', '3600 1'), ('dir', tmp_path), ('script-kill-rollback', rollback)]

@@ -73,6 +73,8 @@ class Node {
   // `on_end_failed` is called.
   void ask_to_end(int signal);
   std::function<void()> on_end_failed;
+  // False: nobody has asked.
+  bool take_back_end();
   // Ends it with this turn; no further command is taken.
   void stop() {
     stopping_ = true;

@@ -252,6 +252,12 @@ void Node::ask_to_end(int signal) {
   scripting_.engine.ask_to_end();
 }
 
+bool Node::take_back_end() {
+  if (!std::exchange(end_signal_, 0)) return false;
+  if (on_end_failed) on_end_failed();
+  return true;
+}
+
 void Node::end_if_asked() {
   int signal = std::exchange(end_signal_, 0);
   if (__builtin_expect(!signal, 1)) return;

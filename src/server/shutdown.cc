@@ -18,10 +18,9 @@ void shutdown(Call& c, Node& node) {
   }
   if (!c.args.failed() && abort && (save || nosave || force || now)) c.args.fail();
   if (!c.args.done()) return;
-  // There is nothing that a shutdown waits for, so none can be under way when the next command comes.
+  if (abort) return node.take_back_end() ? c.reply.ok() : c.reply.error("ERR No shutdown in progress.");
   if (!nosave && !node.dispatcher().data_gate.busy_refusal.empty())
     return c.reply.error(node.dispatcher().data_gate.busy_refusal);   // its data is half changed
-  if (abort) return c.reply.error("ERR No shutdown in progress.");
   if (!node.shut_down({save, nosave, force})) return c.reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
   // No reply: the end of the connection is the answer.
   c.session.close_after_reply = true;

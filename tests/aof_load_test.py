@@ -308,9 +308,10 @@ def test_manifests_and_folders_that_are_not_as_they_should_be():
         os.mkfifo(f'{log.folder}/{MANIFEST}')
         assert f'{MANIFEST}: Not a regular file' in log.refused(None)
         assert run(CHECK, 'aof', f'{log.folder}/{MANIFEST}').returncode == 2
-    with Log() as log:
-        log.write(INCREMENT, encoded(('SET', 'a', '1')))
-        assert f'holds {INCREMENT}, but the manifest appendonlydir/{MANIFEST} is not there' in log.refused(None)
+    for name in (INCREMENT, 'appendonly.aof.1.base.aof', 'appendonly.aof.1.base.rdb'):
+        with Log() as log:
+            log.write(name, encoded(('SET', 'a', '1')))
+            assert f'holds {name}, but the manifest appendonlydir/{MANIFEST} is not there' in log.refused(None)
     with Log() as log:
         log.write('appendonly.aof', b'')
         pathlib.Path(f'{log.server.dir}/appendonly.aof').write_bytes(encoded(('SET', 'a', '1')))

@@ -86,7 +86,8 @@ AofLoader::Result<void> AofLoader::refuse_lost_files(const AofPlace& place) {
   auto names = files_.list(place.folder);
   if (!names) return {};   // there is no such folder yet; what else is wrong with it shows when it is made
   for (const std::string& name : *names) {
-    if (!name.starts_with(place.prefix + '.') || !name.ends_with(".incr.aof")) continue;
+    bool is_ours = name.ends_with(".incr.aof") || name.ends_with(".base.rdb") || name.ends_with(".base.aof");
+    if (!name.starts_with(place.prefix + '.') || !is_ours) continue;
     if (files_.size(place.path(name)).value_or(0) == 0) continue;
     return problem("The folder " + place.folder + " holds " + name + ", but the manifest " + place.manifest() +
                    " is not there: put it back, or move the folder away to start without data.");

@@ -111,6 +111,11 @@ AppendOnly::Outcome AppendOnly::write_manifest(const AofManifest& manifest) {
   return outcome(write_aof_manifest(files_, manifest_path(), manifest));
 }
 
+// Before any other file, so that it is known what files mean that are found without being named.
+AppendOnly::Outcome AppendOnly::write_first_manifest() {
+  return files_.exists(manifest_path()) ? Outcome() : write_manifest(manifest_);
+}
+
 uint64_t AppendOnly::measure(const AofManifest& manifest) {
   uint64_t bytes = 0;
   for (const AofFile& file : manifest.files())
@@ -130,6 +135,7 @@ void AppendOnly::remove_leftovers() {
 AppendOnly::Outcome AppendOnly::begin(const std::optional<AofManifest>& manifest) {
   manifest_ = manifest.value_or(AofManifest());
   if (auto made = make_folder(); !made) return made;
+  if (auto written = write_first_manifest(); !written) return written;
   remove_leftovers();
   // The first base: of a server that begins with nothing, or with a snapshot.
   if (!manifest_.base() && manifest_.increments().empty())
@@ -189,9 +195,7 @@ AppendOnly::Outcome AppendOnly::turn_on() {
 
 AppendOnly::Outcome AppendOnly::begin_waiting() {
   if (auto read = read_manifest(); !read) return read;
-  // So that it is known what files mean that are found without being named.
-  if (!files_.exists(manifest_path()))
-    if (auto written = write_manifest(manifest_); !written) return written;
+  if (auto written = write_first_manifest(); !written) return written;
   state_ = State::waiting;
   if (snapshots_.background_running()) {
     scheduled_ = true;

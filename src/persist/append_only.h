@@ -102,6 +102,7 @@ class AppendOnly {
   Outcome begin_waiting();
   void stop();
   Outcome write_manifest(const AofManifest& manifest);
+  Outcome write_first_manifest();
   void give_up(const AofFile& file, bool is_base);
   void give_up_increment();
   void remove_leftovers();

@@ -291,6 +291,26 @@ def test_what_is_damaged_is_refused_with_a_reason():
             assert reason in log.refused(), tail
 
 
+def test_an_increment_that_no_line_names_is_not_written_over():
+    """The line may be lost: what it named is left to whoever finds that out."""
+    with Log() as log:
+        log.increment(('SET', 'a', '1'))
+        lost = 'appendonly.aof.2.incr.aof'
+        log.write(lost, encoded(('SET', 'b', '2')))
+        with log.start() as c:
+            assert c.ok('KEYS', '*') == [b'a']
+            for _ in range(2):
+                rewrites = int(info(c)['aof_rewrites'])
+                c.ok('BGREWRITEAOF')
+                wait_for(lambda: int(info(c)['aof_rewrites']) > rewrites and info(c)['aof_rewrite_in_progress'] == '0')
+            c.ok('SET', 'c', '3')
+            assert f'{lost} is not named by the manifest' in log.server.log()
+        assert log.read(lost) == encoded(('SET', 'b', '2'))
+        with log.start() as c:
+            assert sorted(c.ok('KEYS', '*')) == [b'a', b'c']
+
+
+
 def test_manifests_and_folders_that_are_not_as_they_should_be():
     with Log() as log:
         log.write(MANIFEST, b'file x\n')

@@ -52,6 +52,8 @@ class AofManifest {
   AofFile next_base(Bytes prefix, bool snapshot) const;
   // What the next increment would be called: appendonly.aof.2.incr.aof.
   AofFile next_increment(Bytes prefix) const;
+  // Its number is never given: a file of that name is somebody's.
+  void skip_increment() { increment_seq_++; }
   // REQUIRES: seq is larger than that of every increment there is.
   void add_increment(AofFile increment);
   // Forgets the last increment, that add_increment has just added.

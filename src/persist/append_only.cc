@@ -158,12 +158,23 @@ AppendOnly::Outcome AppendOnly::open_increment() {
   return {};
 }
 
+// What the manifest does not name but holds something is nobody's to write over: a line of the manifest may be lost.
+AofFile AppendOnly::next_increment() {
+  AofFile next = manifest_.next_increment(options_.prefix);
+  for (; files_.size(path(next.name)).value_or(0) > 0; next = manifest_.next_increment(options_.prefix)) {
+    log(LogLevel::warning, "%s is not named by the manifest of the append-only log, and is left alone.",
+        path(next.name).c_str());
+    manifest_.skip_increment();
+  }
+  return next;
+}
+
 // The file is there before the manifest names it, and named before its first byte is written; but while the log is
 // `waiting` the manifest is left alone.
 AppendOnly::Outcome AppendOnly::begin_increment() {
   // Only the last file that the manifest names may end in the middle: nothing comes to the one before any more.
   if (!log_.write_out()) return std::unexpected(log_.problem());
-  AofFile increment = manifest_.next_increment(options_.prefix);
+  AofFile increment = next_increment();
   auto file = open_empty(files_, path(increment.name));
   if (!file) return outcome(file);
   if (state_ == State::waiting) {

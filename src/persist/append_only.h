@@ -108,6 +108,7 @@ class AppendOnly {
   void remove_leftovers();
   FileWriter::Job job();
   Outcome open_increment();
+  AofFile next_increment();
   Outcome begin_increment();
   Outcome start_child();
   void on_end(const Outcome& result);

@@ -1,4 +1,4 @@
-// Fuzzes what the libraries of scripts read: cjson.decode, cmsgpack.unpack, struct.unpack, and replies as Lua values.
+// Fuzzes the libraries of scripts: cjson.decode, cmsgpack.unpack, struct.unpack, patterns, sorting.
 // What decodes is encoded again, and must decode to the same bytes.
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +18,13 @@ constexpr const char* kScripts[] = {
     "pcall(cmsgpack.unpack_limit, ARGV[1], #ARGV[1] % 7, #ARGV[1] % 5)",
     "local n = ARGV[1]:byte() or 0 pcall(struct.unpack, ARGV[1]:sub(2, n % 32), ARGV[1]:sub(n % 32))",
     "local n = ARGV[1]:byte() or 0 pcall(struct.pack, ARGV[1]:sub(2), n, n, 'x', n) pcall(struct.size, ARGV[1])",
-    "pcall(string.find, ARGV[1], ARGV[1]:sub(1, 8)) pcall(string.format, ARGV[1], 1, 2, 'x')",
+    "pcall(string.format, ARGV[1], 1, 2, 'x')",
+    // Short, because nobody would end a pattern that backtracks for ever.
+    "local p, s, r = ARGV[1]:sub(1, 10), ARGV[1]:sub(11, 50), ARGV[1]:sub(51, 54) pcall(string.find, s, p) "
+    "pcall(string.match, s, '^' .. p, -3) pcall(string.gsub, s, p, r) pcall(string.gsub, s, p, string.len) "
+    "pcall(function() for a in string.gmatch(s, p) do end end)",
+    "local t, n = {}, 0 for b in ARGV[1]:gmatch('.') do t[#t + 1] = b:byte() end pcall(table.sort, t) "
+    "pcall(table.sort, t, function(a, b) n = n + 1 return (a * n + b) % 3 == 0 end)",
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ from harness import Client, Closed, Error, eventually, info       # noqa: E402
 from persist_test import sealed                                   # noqa: E402
 
 FOREVER = 'while true do end'
+BACKTRACKING = '("a"):rep(60), ("a*"):rep(20) .. "b"'   # a text and a pattern that takes for ever
 WRITES_FOREVER = ("redis.call('set','a','new') redis.call('rpush','l','x') redis.call('set','fresh','1') "
                   "redis.call('del','gone') redis.call('move','m',1) while true do end")
 LIBRARY = ("#!lua name=lib\n"
@@ -88,6 +89,16 @@ def test_busy_and_kill(server, c):
     'load(function() while true do end end) redis.call("set", "after", "1")',
     'load(function() load(function() while true do end end) end) while true do end',
     'pcall(load, function() while true do end end) return 1',
+    # One call in C each.
+    f'string.find({BACKTRACKING})',
+    f'pcall(string.match, {BACKTRACKING}) redis.call("set", "after", "1")',
+    f'for w in string.gmatch({BACKTRACKING}) do end',
+    f'while true do pcall(string.gsub, {BACKTRACKING}, "") end',
+    f'coroutine.wrap(function() string.gsub("x", "x", function() return (string.find({BACKTRACKING})) end) end)()',
+    f'xpcall(function() string.find({BACKTRACKING}) end, function() while true do end end)',
+    'string.find(("("):rep(1e5), ("%b()"):rep(1e3))',
+    'local t = {} for i = 1, 60 do t = {t, t} end cjson.encode(t)',
+    'local t = {1, 2} for i = 1, 16 do t = {t, t, t, t, t, t, t, t} end cmsgpack.pack(t)',
 ])
 def test_nothing_escapes_kill(server, c, script):
     """Nor does anything of it stay with the next one."""
@@ -95,6 +106,24 @@ def test_nothing_escapes_kill(server, c, script):
         reply, _, _, _ = ended(server, ['EVAL', script, '0'])
         assert b'Script killed by user' in reply
     assert c.call('EXISTS', 'after') == 0
+
+
+def test_a_sort_ends(server, c):
+    """In the middle of the one call that it is."""
+    code = ('local t = {} for i = 1, 4e6 do t[i] = i * 7919 % 4e6 end redis.log(redis.LOG_WARNING, "sorting") '
+            'table.sort(t) redis.log(redis.LOG_WARNING, "sorted")')
+    runner = Client(server.port)
+    runner.send('EVAL', code, '0')
+    eventually(lambda: 'sorting' in server.log())
+    assert c.call('SCRIPT', 'KILL') == b'OK'
+    assert b"Script killed by user" in runner.reply()
+    assert 'sorted' not in server.log()
+
+
+def test_a_plain_search_is_linear(c):
+    began = time.monotonic()
+    assert c.call('EVAL', 'return string.find(("a"):rep(4e6), ("a"):rep(2e6) .. "b", 1, true)', '0') is None
+    assert time.monotonic() - began < 2
 
 
 def test_function_kill(server, c):
@@ -114,6 +143,7 @@ def test_function_kill(server, c):
     'local f = coroutine.wrap(function() while true do pcall(coroutine.yield) end end) while true do f() end',
     'load(function() while true do end end) while true do end',
     'load(function() while true do end end) redis.register_function("f", function() end)',
+    f'string.find({BACKTRACKING})',
 ])
 def test_a_load_takes_no_longer_than_half_a_second(server, c, code):
     began = time.monotonic()

@@ -1,20 +1,16 @@
-// The functions of Lua's libraries that must know the sandbox: those that could write to a protected table, those that
-// read past its metatable, and those that would load more than text. And those that do more in LuaJIT than in Lua 5.1.
+// The functions of the libraries base, math and bit that are ours: those that must know the sandbox (they could write
+// to a protected table, read past its metatable, load more than text), and those that do more in LuaJIT than in Lua
+// 5.1.
 #include <algorithm>
 #include <cmath>
 
 #include "script/interpreter.h"
 #include "script/sandbox.h"
+#include "script/steps.h"
 
 namespace vitrine {
 
 namespace {
-
-// Without a place in the script, as these functions' errors have none.
-int refuse_write(lua_State* L) {
-  lua_pushliteral(L, "Attempt to modify a readonly table");
-  return lua_error(L);
-}
 
 int rawset(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -85,16 +81,19 @@ const char* piece_of_function(lua_State* L, void*, size_t* size) {
 }
 
 struct Text {
-  Bytes bytes;
-  bool read = false;
+  Bytes rest;
+  Steps steps;
 };
 
+// In pieces, so that even a long text can be left.
 const char* piece_of_text(lua_State*, void* data, size_t* size) {
+  constexpr size_t kMostBytes = 65536;
   auto& text = *static_cast<Text*>(data);
-  if (text.read) return nullptr;
-  text.read = true;
-  *size = text.bytes.size();
-  return text.bytes.data();
+  text.steps.count(kMostBytes);
+  *size = std::min(text.rest.size(), kMostBytes);
+  const char* piece = text.rest.data();
+  text.rest.remove_prefix(*size);
+  return piece;
 }
 
 int loaded(lua_State* L, int status) {
@@ -105,10 +104,9 @@ int loaded(lua_State* L, int status) {
 }
 
 int loadstring(lua_State* L) {
-  Text text{{}, false};
   size_t size = 0;
   const char* bytes = luaL_checklstring(L, 1, &size);
-  text.bytes = {bytes, size};
+  Text text{{bytes, size}, Steps(L, Interpreter::of(L))};
   const char* name = luaL_optstring(L, 2, bytes);
   return loaded(L, lua_loadx(L, piece_of_text, &text, name, "t"));
 }
@@ -150,32 +148,6 @@ int gcinfo(lua_State* L) {
   return 1;
 }
 
-int table_insert(lua_State* L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  if (Interpreter::of(L).is_protected(L, 1)) return refuse_write(L);
-  int end = static_cast<int>(lua_objlen(L, 1)) + 1, at = end;
-  switch (lua_gettop(L)) {
-    case 2: break;
-    case 3:
-      at = luaL_checkint(L, 2);
-      luaL_argcheck(L, at >= 1, 2, "position out of bounds");   // below, it would move what is not there
-      if (at > end) end = at;
-      for (int i = end; i > at; i--) {
-        lua_rawgeti(L, 1, i - 1);
-        lua_rawseti(L, 1, i);
-      }
-      break;
-    default: return luaL_error(L, "wrong number of arguments to 'insert'");
-  }
-  lua_rawseti(L, 1, at);
-  return 0;
-}
-
-int table_setn(lua_State* L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  return luaL_error(L, "'setn' is obsolete");
-}
-
 int math_random(lua_State* L) {
   double r = Interpreter::of(L).random.real();
   switch (lua_gettop(L)) {
@@ -202,20 +174,6 @@ int math_randomseed(lua_State* L) {
   return 0;
 }
 
-// Upvalues: the interpreter, LuaJIT's own, which takes the count modulo 2^32 and puts a separator between.
-int string_rep(lua_State* L) {
-  constexpr double kMostBytes = 0x7fffff00;
-  size_t size = 0;
-  luaL_checklstring(L, 1, &size);
-  double count = luaL_checknumber(L, 2);
-  if (count > 0 && count * static_cast<double>(size) > kMostBytes) return luaL_error(L, "resulting string too large");
-  lua_settop(L, 2);
-  lua_pushvalue(L, lua_upvalueindex(2));
-  lua_insert(L, 1);
-  lua_call(L, 2, 1);
-  return 1;
-}
-
 // Upvalues: the interpreter, LuaJIT's own, which writes more than the eight digits of a number if asked to.
 int bit_tohex(lua_State* L) {
   constexpr double kDigits = 8;
@@ -231,15 +189,19 @@ int bit_tohex(lua_State* L) {
   return 1;
 }
 
-// Instead of this function of the table on top; the second upvalue is what was there.
+}  // namespace
+
+int refuse_write(lua_State* L) {
+  lua_pushliteral(L, "Attempt to modify a readonly table");
+  return lua_error(L);
+}
+
 void replace_function(lua_State* L, Interpreter& lua, const char* name, lua_CFunction function) {
   lua_pushlightuserdata(L, &lua);
   lua_getfield(L, -2, name);
   lua_pushcclosure(L, function, 2);
   lua_setfield(L, -2, name);
 }
-
-}  // namespace
 
 void add_functions(lua_State* L, Interpreter& lua, const luaL_Reg* functions) {
   for (; functions->name; functions++) {
@@ -261,14 +223,7 @@ void add_base_functions(lua_State* L, Interpreter& lua) {
   lua_setfield(L, -2, "pairs");
 }
 
-void add_string_functions(lua_State* L, Interpreter& lua) { replace_function(L, lua, "rep", string_rep); }
-
 void add_bit_functions(lua_State* L, Interpreter& lua) { replace_function(L, lua, "tohex", bit_tohex); }
-
-void add_table_functions(lua_State* L, Interpreter& lua) {
-  static const luaL_Reg kFunctions[] = {{"insert", table_insert}, {"setn", table_setn}, {nullptr, nullptr}};
-  add_functions(L, lua, kFunctions);
-}
 
 void add_math_functions(lua_State* L, Interpreter& lua) {
   static const luaL_Reg kFunctions[] = {{"random", math_random}, {"randomseed", math_randomseed}, {nullptr, nullptr}};

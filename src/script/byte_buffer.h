@@ -1,7 +1,8 @@
 // ByteBuffer: what a library function writes before it becomes a Lua string: a block of the interpreter's own heap,
 // which the collector frees, so that an error in the middle leaks nothing and the memory limit holds.
 //
-// It stands in one slot of the Lua stack, as a userdata that is replaced by one of twice the size when it is full.
+// It begins with a block of its own, and keeps a slot of the Lua stack, where a userdata of twice the size stands when
+// that is full, and another one when that is.
 #pragma once
 
 #include <algorithm>
@@ -13,12 +14,13 @@ namespace vitrine {
 
 class ByteBuffer {
  public:
-  // Pushes its first block; from here on that slot is its own.
-  explicit ByteBuffer(lua_State* L, size_t capacity = 256) : L_(L) {
-    data_ = static_cast<char*>(lua_newuserdata(L, capacity));
-    capacity_ = capacity;
+  // Pushes its slot.
+  explicit ByteBuffer(lua_State* L) : L_(L), data_(first_), capacity_(sizeof first_) {
+    lua_pushnil(L);
     slot_ = lua_gettop(L);
   }
+  ByteBuffer(const ByteBuffer&) = delete;
+  ByteBuffer& operator=(const ByteBuffer&) = delete;
 
   char* reserve(size_t bytes) {
     if (capacity_ - size_ < bytes) grow(bytes);
@@ -58,6 +60,7 @@ class ByteBuffer {
   char* data_;
   size_t size_ = 0, capacity_;
   int slot_;
+  char first_[512];
 };
 
 }  // namespace vitrine

@@ -30,9 +30,8 @@ int panic(lua_State* L) {
 // What of the standard libraries a script gets as it is.
 constexpr const char* kBase[] = {"assert", "error", "getmetatable", "ipairs", "next", "pcall", "rawequal", "select",
                                  "tonumber", "tostring", "type", "unpack", "xpcall"};
-constexpr const char* kString[] = {"byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "rep",
-                                   "reverse", "sub", "upper"};
-constexpr const char* kTable[] = {"concat", "foreach", "foreachi", "getn", "maxn", "remove", "sort"};
+constexpr const char* kString[] = {"byte", "char", "format", "len", "lower", "rep", "reverse", "sub", "upper"};
+constexpr const char* kTable[] = {"concat", "foreach", "foreachi", "getn", "maxn", "remove"};
 constexpr const char* kMath[] = {"abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp", "floor",
                                  "fmod", "frexp", "huge", "ldexp", "log", "log10", "max", "min", "modf", "pi", "pow",
                                  "rad", "sin", "sinh", "sqrt", "tan", "tanh"};
@@ -102,8 +101,8 @@ end
 return writes
 )lua";
 
-constexpr const char* kGuardedStrings[] = {"format", "gsub"};
-constexpr const char* kGuardedTables[] = {"foreach", "foreachi", "sort"};
+constexpr const char* kGuardedStrings[] = {"format"};
+constexpr const char* kGuardedTables[] = {"foreach", "foreachi"};
 
 constexpr char kGuarded[] = "guarded";
 

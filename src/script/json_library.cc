@@ -11,19 +11,23 @@
 #include "script/byte_buffer.h"
 #include "script/interpreter.h"
 #include "script/sandbox.h"
+#include "script/steps.h"
 
 namespace vitrine {
 
 namespace {
 
+constexpr size_t kStepsAValue = 10;
+
 // ---- writing ----
 
 class Encoder {
  public:
-  Encoder(lua_State* L, Interpreter& lua) : L_(L), lua_(lua), o_(lua.json), out_(L) {}
+  Encoder(lua_State* L, Interpreter& lua) : L_(L), lua_(lua), steps_(L, lua), o_(lua.json), out_(L) {}
 
   // The value on top, which stays.
   void value() {
+    steps_.count(kStepsAValue);
     switch (lua_type(L_, -1)) {
       case LUA_TSTRING: return string(bytes_at(L_, -1));
       case LUA_TNUMBER: return number();
@@ -142,6 +146,7 @@ class Encoder {
 
   lua_State* L_;
   Interpreter& lua_;
+  Steps steps_;
   const JsonOptions& o_;
   ByteBuffer out_;
   int depth_ = 0;
@@ -165,7 +170,7 @@ constexpr const char* kTokenNames[] = {"T_OBJ_BEGIN", "T_OBJ_END", "T_ARR_BEGIN"
 class Decoder {
  public:
   Decoder(lua_State* L, Interpreter& lua, Bytes text)
-      : L_(L), lua_(lua), o_(lua.json), text_(text), scratch_(L, 256) {}
+      : L_(L), lua_(lua), steps_(L, lua), o_(lua.json), text_(text), scratch_(L) {}
 
   void document() {
     // Text in UTF-16 or UTF-32 has a zero among its first two bytes.
@@ -325,6 +330,7 @@ class Decoder {
   }
 
   void value(Token t) {
+    steps_.count(kStepsAValue);
     switch (t) {
       case Token::string:
       case Token::number: return;
@@ -375,6 +381,7 @@ class Decoder {
 
   lua_State* L_;
   Interpreter& lua_;
+  Steps steps_;
   const JsonOptions& o_;
   Bytes text_;
   ByteBuffer scratch_;

@@ -8,22 +8,25 @@
 #include "script/byte_buffer.h"
 #include "script/interpreter.h"
 #include "script/sandbox.h"
+#include "script/steps.h"
 
 namespace vitrine {
 
 namespace {
 
 constexpr int kMostNesting = 16;
+constexpr size_t kStepsAValue = 10;
 
 // ---- writing ----
 
 class Packer {
  public:
-  explicit Packer(lua_State* L) : L_(L), out_(L) {}
+  Packer(lua_State* L, Interpreter& lua) : L_(L), steps_(L, lua), out_(L) {}
   ByteBuffer& out() { return out_; }
 
   // The value on top, which stays.
   void value(int level) {
+    steps_.count(kStepsAValue);
     switch (lua_type(L_, -1)) {
       case LUA_TSTRING: return string(bytes_at(L_, -1));
       case LUA_TBOOLEAN: return byte(lua_toboolean(L_, -1) ? 0xc3 : 0xc2);
@@ -107,6 +110,7 @@ class Packer {
   }
 
   lua_State* L_;
+  Steps steps_;
   ByteBuffer out_;
 };
 
@@ -114,7 +118,7 @@ int pack(lua_State* L) {
   int count = lua_gettop(L);
   if (count == 0) return luaL_argerror(L, 0, "MessagePack pack needs input.");
   luaL_checkstack(L, 4, "Too many arguments for MessagePack pack.");
-  Packer packer(L);
+  Packer packer(L, Interpreter::of(L));
   for (int i = 1; i <= count; i++) {
     lua_pushvalue(L, i);
     packer.value(0);
@@ -128,11 +132,12 @@ int pack(lua_State* L) {
 
 class Unpacker {
  public:
-  Unpacker(lua_State* L, Interpreter& lua, Bytes input) : L_(L), lua_(lua), rest_(input) {}
+  Unpacker(lua_State* L, Interpreter& lua, Bytes input) : L_(L), lua_(lua), steps_(L, lua), rest_(input) {}
   size_t left() const { return rest_.size(); }
 
   // Pushes the next value.
   void value() {
+    steps_.count(kStepsAValue);
     luaL_checkstack(L_, 4, "too many return values at once; use unpack_one or unpack_limit instead.");
     int c = static_cast<uint8_t>(take(1)[0]);
     if (c <= 0x7f) return lua_pushinteger(L_, c);
@@ -209,6 +214,7 @@ class Unpacker {
 
   lua_State* L_;
   Interpreter& lua_;
+  Steps steps_;
   Bytes rest_;
 };
 

@@ -61,6 +61,10 @@ class ScriptEngine {
   // nothing.
   std::string run_library(Interpreter& lua, int function, Library& library, int64_t limit_ms);
   bool running() const { return run_ != nullptr; }
+  // What a function in C asks now and then that may take long (steps.h). Raises when the run or the load must end.
+  void poll_if_late(lua_State* L) {
+    if (lua_gethook(L)) hook(L, nullptr);
+  }
   bool must_end() const { return load_late_ || (run_ && (run_->killed || run_->ended)); }
 
   // SCRIPT KILL, FUNCTION KILL: `kind` says which of them.

@@ -6,6 +6,7 @@
 #include "base/ticks.h"
 #include "script/reply_values.h"
 #include "script/script_engine.h"
+#include "script/steps.h"
 
 namespace vitrine {
 
@@ -96,6 +97,8 @@ void ScriptEngine::poll(lua_State* L) {
   push_kill_error(L);
   lua_error(L);
 }
+
+void Steps::poll() { lua_.engine().poll_if_late(L_); }
 
 // A library must not hold up the server when it is loaded: nobody could end it.
 void ScriptEngine::end_load(lua_State* L) {

@@ -10,6 +10,7 @@
 #include "script/byte_buffer.h"
 #include "script/interpreter.h"
 #include "script/sandbox.h"
+#include "script/steps.h"
 
 namespace vitrine {
 
@@ -20,7 +21,7 @@ constexpr size_t kNativeAlignment = 8;
 
 class Format {
  public:
-  Format(lua_State* L, Bytes text) : L_(L), rest_(text) {}
+  Format(lua_State* L, Interpreter& lua, Bytes text) : L_(L), steps_(L, lua), rest_(text) {}
 
   struct Item {
     char option;
@@ -31,6 +32,7 @@ class Format {
   // The next item that has bytes, laid out behind `offset` bytes. False at the end.
   bool next(size_t offset, Item& item) {
     while (!rest_.empty()) {
+      steps_.count();
       char option = rest_.front();
       rest_.remove_prefix(1);
       switch (option) {
@@ -89,6 +91,7 @@ class Format {
   }
 
   lua_State* L_;
+  Steps steps_;
   Bytes rest_;
   bool little_ = true;
   size_t alignment_ = 1;
@@ -97,7 +100,7 @@ class Format {
 Format format_argument(lua_State* L) {
   luaL_checkstring(L, 1);
   Bytes text = bytes_at(L, 1);
-  return {L, text.substr(0, text.find('\0'))};   // it ends with the first zero
+  return {L, Interpreter::of(L), text.substr(0, text.find('\0'))};   // it ends with the first zero
 }
 
 uint64_t integer_of(double d) {

@@ -42,7 +42,7 @@ def without_counters(raw, names=(b'lag', b'entries-read')):
 KNOWN = [
     Known('lua-compiler',
           'What does not compile is described in the words of LuaJIT, which also takes what Lua 5.1 does not.',
-          lambda args, a, b: upper(args, 0).startswith(b'EVAL') and a[0] == '-' and
+          lambda args, a, b: (upper(args, 0).startswith(b'EVAL') or upper(args, 0) == b'SCRIPT') and a[0] == '-' and
           a[1].startswith(b'ERR Error compiling script')),
     Known('list-listpack',
           'OBJECT ENCODING says listpack for a list that fits one packed node (Redis 7.2); 7.0.15 says quicklist.',

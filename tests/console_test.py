@@ -189,3 +189,42 @@ def test_the_size_of_a_request_is_what_was_sent(server):
         finally:
             c.ok('CONFIG', 'SET', 'commandlog-request-larger-than', '1048576')
             c.ok('COMMANDLOG', 'RESET', 'large-request')
+
+
+def test_sizes_of_values_are_counted_with_every_change(server):
+    """Random commands are compared in tests/differential; here is what those do not do."""
+    with server.client() as c:
+        c.ok('FLUSHALL')
+        assert info(c, 'keysizes') == {}
+        c.ok('SET', 'empty', '')
+        c.ok('SET', 'n', '9')
+        c.ok('INCR', 'n')
+        c.ok('SETRANGE', 'long', 1499, 'x')
+        c.ok('RPUSH', 'l', *range(1000))
+        c.ok('SADD', 's', 'a', 'b', 'c')
+        c.ok('ZADD', 'z', 1, 'm')
+        c.ok('HSET', 'h', 'f', 1, 'g', 2)
+        c.ok('SELECT', 3)
+        c.ok('SET', 'other', 'abcd')
+        c.ok('SELECT', 0)
+        first = {'db0_distrib_strings_sizes': '0=1,2=1,1K=1', 'db0_distrib_lists_items': '512=1',
+                 'db0_distrib_sets_items': '2=1', 'db0_distrib_zsets_items': '1=1', 'db0_distrib_hashes_items': '2=1',
+                 'db3_distrib_strings_sizes': '4=1'}
+        assert info(c, 'keysizes') == first
+        assert 'Keysizes' in c.ok('INFO', 'all').decode() and 'Keysizes' not in c.ok('INFO').decode()
+        c.ok('SAVE')
+        c.ok('DEBUG', 'RELOAD')
+        assert info(c, 'keysizes') == first
+        c.ok('SWAPDB', 0, 3)
+        assert info(c, 'keysizes')['db3_distrib_lists_items'] == '512=1'
+        c.ok('SWAPDB', 0, 3)
+        c.ok('HPEXPIRE', 'h', 20, 'FIELDS', 1, 'f')
+        c.ok('PEXPIRE', 's', 20)
+        c.ok('RENAME', 'empty', 'n')
+        c.ok('COPY', 'z', 'z2')
+        c.ok('MOVE', 'long', 3)
+        harness.eventually(lambda: info(c, 'keysizes') == {
+            'db0_distrib_strings_sizes': '0=1', 'db0_distrib_lists_items': '512=1', 'db0_distrib_zsets_items': '1=2',
+            'db0_distrib_hashes_items': '1=1', 'db3_distrib_strings_sizes': '4=1,1K=1'})
+        c.ok('FLUSHALL')
+        assert info(c, 'keysizes') == {}

@@ -290,7 +290,7 @@ void add_to(Call& c, Bytes key, int64_t delta) {
   if (__builtin_add_overflow(value, delta, &value))
     return c.reply.error("ERR increment or decrement would overflow");
   if (entry && entry->encoding() == kStringInt) {
-    entry->set_object(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value)));
+    c.keyspace.set_integer(c.db, entry, value);
     c.announce(key, "incrby", EventClass::string, Type::string);
   } else {
     Value sum(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value)));

@@ -11,10 +11,7 @@ bool string_size_allowed(Call& c, size_t offset, size_t length) {
 
 char* open_blob(Call& c, Bytes key, Entry* entry, size_t size) {
   if (entry && entry->encoding() == kStringBlob) {
-    Object o = entry->object();
-    Blob* blob = Blob::resized(o.as<Blob>(), size);
-    entry->set_object(Object::of(Type::string, kStringBlob, blob));
-    return blob->data();
+    return c.keyspace.resize_blob(c.db, entry, size)->data();
   }
   char scratch[24];
   Bytes old = entry ? string_bytes(*entry, scratch) : Bytes("");  // not null, which memcpy does not take

@@ -8,6 +8,7 @@
 #include "engine/dispatcher.h"
 #include "io/event_loop.h"
 #include "store/evictor.h"
+#include "store/size_census.h"
 
 namespace vitrine {
 
@@ -189,6 +190,34 @@ void write_keyspace(InfoText& text, const Sources& s) {
   }
 }
 
+// "0", "512", "1K": the least size of a bin.
+std::string bin_label(size_t bin) {
+  if (bin == 0) return "0";
+  constexpr char kUnits[] = {'\0', 'K', 'M', 'G'};
+  size_t power = bin - 1, unit = power / 10;
+  std::string label = std::to_string(1u << power % 10);
+  return unit ? label + kUnits[unit] : label;
+}
+
+void write_sizes(InfoText& text, const Sources& s) {
+  struct Row {
+    Type type;
+    const char* name;
+  };
+  constexpr Row kRows[] = {{Type::string, "strings_sizes"}, {Type::list, "lists_items"}, {Type::set, "sets_items"},
+                           {Type::zset, "zsets_items"}, {Type::hash, "hashes_items"}};
+  for (int db = 0; db < s.keyspace.databases(); db++) {
+    for (const Row& row : kRows) {
+      std::string bins;
+      for (size_t bin = 0; bin < SizeCensus::kBins; bin++) {
+        uint64_t count = s.keyspace.sizes(db).in_bin(row.type, bin);
+        if (count) bins += (bins.empty() ? "" : ",") + bin_label(bin) + "=" + std::to_string(count);
+      }
+      if (!bins.empty()) text.field("db" + std::to_string(db) + "_distrib_" + row.name, bins);
+    }
+  }
+}
+
 }  // namespace
 
 void add_stats_sections(Info& info, const Sources& s, const Measured& m) {
@@ -198,6 +227,7 @@ void add_stats_sections(Info& info, const Sources& s, const Measured& m) {
   info.set_section("Errorstats", by_default, [&](InfoText& text) { write_errors(text, s); });
   info.set_section("Latencystats", with_all, [&](InfoText& text) { write_latencies(text, s); });
   info.set_section("Keyspace", by_default, [&](InfoText& text) { write_keyspace(text, s); });
+  info.set_section("Keysizes", with_all, [&](InfoText& text) { write_sizes(text, s); });
 }
 
 }  // namespace vitrine

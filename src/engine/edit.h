@@ -53,7 +53,7 @@ class Edit {
       call.wrong_type();
       return;
     }
-    if (entry_) object_ = entry_->object();
+    if (entry_) object_ = entry_->object(), length_before_ = type_ops(T::kType).length(object_);
     else if (missing == Missing::create) object_ = T::make(call.keyspace.context()), created_ = true;
     else return;
     view_.emplace(object_, call.keyspace.context());
@@ -76,7 +76,8 @@ class Edit {
   bool close() {
     if (!view_) return false;
     view_.reset();
-    if (entry_) return call_.keyspace.write_back(call_.db, entry_, hash_, object_, event_, T::kEvents);
+    if (entry_)
+      return call_.keyspace.write_back(call_.db, entry_, hash_, object_, length_before_, event_, T::kEvents);
     if (type_ops(T::kType).length(object_) == 0) {
       type_ops(T::kType).destroy(object_);
       return false;
@@ -94,6 +95,7 @@ class Edit {
   uint64_t hash_;
   Entry* entry_;
   bool created_ = false, wrong_ = false;
+  size_t length_before_ = 0;
   Object object_;
   std::optional<T> view_;
 };

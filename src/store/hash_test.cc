@@ -394,8 +394,9 @@ class HashExpiry : public testing::Test {
     uint64_t hash = hash_bytes(key);
     Entry* entry = keyspace_.find(0, key, hash, Keyspace::Touch::peek);
     Object object = entry->object();
+    size_t length = kHashOps.length(object);
     Hash(object, keyspace_.context()).set_expiry(field, at_ms);
-    keyspace_.write_back(0, entry, hash, object, "hexpire", EventClass::hash);
+    keyspace_.write_back(0, entry, hash, object, length, "hexpire", EventClass::hash);
   }
   void create(Bytes key, size_t fields) {
     Value value(Hash::make(keyspace_.context()));

@@ -6,15 +6,19 @@
 #include "base/hash.h"
 #include "base/numbers.h"
 #include "store/database.h"
+#include "store/size_census.h"
 #include "store/string.h"
 
 namespace vitrine {
 
 Keyspace::Keyspace(Options& options, int64_t now_ms, uint64_t seed)
-    : options_(options), now_ms_(now_ms), random_(seed) {
+    : options_(options), now_ms_(now_ms), random_(seed), sizes_(static_cast<size_t>(options.databases)) {
   for (int db = 0; db < options.databases; db++) databases_.push_back(std::make_unique<Database>(db, now_ms));
 }
 Keyspace::~Keyspace() = default;
+
+SizeCensus& Keyspace::census(int db) { return sizes_[static_cast<size_t>(db)]; }
+const SizeCensus& Keyspace::sizes(int db) const { return sizes_[static_cast<size_t>(db)]; }
 
 size_t Keyspace::total_keys() const {
   size_t n = 0;
@@ -67,11 +71,14 @@ Entry* Keyspace::place(int db, Entry* old, Entry* fresh, uint64_t hash) {
   if (!old) {
     fresh->set_access(fresh_access(), options_.lfu);
     database(db).insert(fresh, hash);
+    census(db).add(*fresh);
     if (__builtin_expect(created_observer_ != nullptr, 0)) created_observer_->on_created(db, fresh->key());
     return fresh;
   }
   fresh->copy_access(*old);
   touch(fresh);
+  census(db).remove(*old);
+  census(db).add(*fresh);
   if (!old->inline_text()) free_value(old->object());
   database(db).replace(old, fresh, hash);
   return fresh;
@@ -122,7 +129,7 @@ Entry* Keyspace::put_string(int db, Bytes key, uint64_t hash, Bytes content, int
   if (old && old->type() == Type::string && old->has_expiry() == (expire_at_ms != kNoExpiry)) {
     bool same_shape = number ? old->encoding() == kStringInt : old->inline_text() && content.size() <= Entry::kMaxInline;
     if (same_shape && (number || old->overwrite_text(content))) {
-      if (number) old->set_object(Object::of(Type::string, kStringInt, static_cast<uint64_t>(*number)));
+      if (number) set_integer(db, old, *number);
       if (expire_at_ms != kNoExpiry) database(db).set_expiry(old, hash, expire_at_ms);
       old->set_edited(false);
       touch(old);
@@ -146,6 +153,7 @@ bool Keyspace::adopt(int db, Entry* entry, uint64_t hash, bool replace) {
   if (__builtin_expect(old && !replace, 0)) return false;
   if (old) remove(db, old, hash);
   into.insert(entry, hash);
+  census(db).add(*entry);
   if (type_ops(entry->type()).earliest_expiry) schedule_elements(db, entry, hash, entry->object());
   return true;
 }
@@ -174,6 +182,7 @@ void Keyspace::free_value(Object object) {
 }
 
 Value Keyspace::take(int db, Entry* entry, uint64_t hash) {
+  census(db).remove(*entry);
   Value value;
   if (entry->inline_text()) value = make_string(entry->text(), false);
   else value = Value(entry->object());
@@ -183,16 +192,34 @@ Value Keyspace::take(int db, Entry* entry, uint64_t hash) {
 }
 
 void Keyspace::remove(int db, Entry* entry, uint64_t hash) {
+  census(db).remove(*entry);
   if (!entry->inline_text()) free_value(entry->object());
   database(db).erase(entry, hash);
 }
 
-bool Keyspace::write_back(int db, Entry* entry, uint64_t hash, const Object& object, Bytes event, EventClass kind) {
+void Keyspace::set_integer(int db, Entry* entry, int64_t value) {
+  size_t before = string_length(*entry);
+  entry->set_object(Object::of(Type::string, kStringInt, static_cast<uint64_t>(value)));
+  census(db).move(Type::string, before, string_length(*entry));
+}
+
+Blob* Keyspace::resize_blob(int db, Entry* entry, size_t size) {
+  Blob* blob = entry->object().as<Blob>();
+  census(db).move(Type::string, blob->size, size);
+  blob = Blob::resized(blob, size);
+  entry->set_object(Object::of(Type::string, kStringBlob, blob));
+  return blob;
+}
+
+bool Keyspace::write_back(int db, Entry* entry, uint64_t hash, const Object& object, size_t length_before, Bytes event,
+                          EventClass kind) {
   if (!object.changes) return true;
   stats_.changes += object.changes - 1;   // announcing counts one
   entry->set_object(object);
   if (object.rescheduled) schedule_elements(db, entry, hash, object);
-  if (type_ops(object.type).length(object) > 0) {
+  size_t length = type_ops(object.type).length(object);
+  census(db).move(object.type, length_before, length);
+  if (length > 0) {
     announce(db, entry->key(), event, kind, object.type);
     return true;
   }
@@ -253,6 +280,7 @@ size_t Keyspace::flush(int db, bool background) {
     if (database->size() == 0) continue;
     Database* old = database.release();
     database = std::make_unique<Database>(old->id(), now_ms_);
+    census(old->id()) = {};
     if (background_ && (background || old->size() > options_.background_effort)) {
       stats_.freed_in_background += old->size();
       free_in_background(old->estimated_bytes(random_), [old] { delete old; });
@@ -267,6 +295,7 @@ size_t Keyspace::flush(int db, bool background) {
 
 void Keyspace::swap(int a, int b) {
   std::swap(databases_[static_cast<size_t>(a)], databases_[static_cast<size_t>(b)]);
+  std::swap(census(a), census(b));
   database(a).set_id(a);
   database(b).set_id(b);
   stats_.changes++;
@@ -304,6 +333,7 @@ size_t Keyspace::expire_fields_of(Database& each, size_t steps) {
 Entry* Keyspace::remove_due_fields(int db, Entry* entry, uint64_t hash, size_t& steps) {
   constexpr size_t kRemovalCost = 4;  // in steps
   Object object = entry->object();
+  size_t length_before = type_ops(object.type).length(object);
   std::vector<std::string> names;
   std::string key(fields_observer_ ? entry->key() : Bytes());
   bool logged = removals_wanted();
@@ -318,7 +348,7 @@ Entry* Keyspace::remove_due_fields(int db, Entry* entry, uint64_t hash, size_t& 
   std::vector<Bytes> fields(names.begin(), names.end());
   if (logged) removals_->on_fields_expired(db, entry->key(), fields);
   uint64_t changes = stats_.changes;
-  bool kept = write_back(db, entry, hash, object, "hexpired", EventClass::hash);
+  bool kept = write_back(db, entry, hash, object, length_before, "hexpired", EventClass::hash);
   stats_.changes = changes;
   tell_fields(db, key, "hexpired", fields);
   return kept ? entry : nullptr;

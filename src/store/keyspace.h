@@ -22,7 +22,9 @@
 
 namespace vitrine {
 
+struct Blob;
 class Database;
+class SizeCensus;
 
 // The classes of keyspace notifications (`notify-keyspace-events`).
 enum class EventClass : uint8_t {
@@ -122,6 +124,8 @@ class Keyspace {
   Database& database(int db) { return *databases_[static_cast<size_t>(db)]; }
   const Database& database(int db) const { return *databases_[static_cast<size_t>(db)]; }
   size_t total_keys() const;
+  // How many values of a database have which size.
+  const SizeCensus& sizes(int db) const;
 
   // The live entry of a key, or null. An expired one is removed first (event "expired"), and for Touch::write so are
   // its expired fields (event "hexpired").
@@ -143,8 +147,13 @@ class Keyspace {
   // Removes the entry and hands its value over.
   Value take(int db, Entry* entry, uint64_t hash);
   // Writes back what a type view changed (encoding and word) and announces `event`; an empty value then removes the key
-  // and announces "del". Does nothing unless object.changes. Returns false when the key is gone.
-  bool write_back(int db, Entry* entry, uint64_t hash, const Object& object, Bytes event, EventClass kind);
+  // and announces "del". Does nothing unless object.changes. Returns false when the key is gone. `length_before`: how
+  // many elements it had.
+  bool write_back(int db, Entry* entry, uint64_t hash, const Object& object, size_t length_before, Bytes event,
+                  EventClass kind);
+  // Changes a string where it is, and announces nothing. REQUIRES: its encoding is int; is blob.
+  void set_integer(int db, Entry* entry, int64_t value);
+  Blob* resize_blob(int db, Entry* entry, size_t size);
 
   // Tells every observer, and counts the change: as somebody's doing, so that of what goes by itself none is.
   void announce(const Change& change);
@@ -222,6 +231,7 @@ class Keyspace {
   void free_in_background(size_t bytes, std::function<void()> work);
   void schedule_elements(int db, Entry* entry, uint64_t hash, const Object& object);
   Entry* place(int db, Entry* old, Entry* fresh, uint64_t hash);
+  SizeCensus& census(int db);
 
   Options& options_;
   int64_t now_ms_;
@@ -229,6 +239,7 @@ class Keyspace {
   Random random_;
   Stats stats_;
   std::vector<std::unique_ptr<Database>> databases_;
+  std::vector<SizeCensus> sizes_;   // of the databases
   std::vector<KeyObserver*> observers_;
   KeyObserver* created_observer_ = nullptr;
   KeyObserver* miss_observer_ = nullptr;

@@ -257,8 +257,9 @@ TEST(Keyspace, AnnouncesBirthsChangesAndDeaths) {
   Entry* entry = keyspace.find(1, "k", hash, Keyspace::Touch::write);
   for (Bytes member : {"member:0", "member:1"}) {
     Object object = entry->object();
+    size_t length = Set(object, keyspace.context()).size();
     ASSERT_TRUE(Set(object, keyspace.context()).remove(member));
-    keyspace.write_back(1, entry, hash, object, "srem", EventClass::set);
+    keyspace.write_back(1, entry, hash, object, length, "srem", EventClass::set);
   }
   keyspace.put_string(0, "k", hash, "v", kNoExpiry);
   keyspace.evict(0, keyspace.find(0, "k", hash, Keyspace::Touch::peek), hash);

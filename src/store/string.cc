@@ -82,8 +82,10 @@ Bytes string_bytes(const Entry& entry, char (&scratch)[24]) {
 }
 
 size_t string_length(const Entry& entry) {
-  char scratch[24];
-  return string_bytes(entry, scratch).size();
+  if (entry.inline_text()) return entry.text().size();
+  Object o = entry.object();
+  return o.encoding == kStringInt ? static_cast<size_t>(decimal_length(static_cast<int64_t>(o.word)))
+                                  : o.as<Blob>()->size;
 }
 
 Value make_string(Bytes content, bool as_int) {

@@ -359,8 +359,35 @@ class Pair:
                     b'zset': lambda k: [b'ZRANGE', k, b'0', b'-1', b'WITHSCORES'],
                     b'stream': lambda k: [b'XINFO', b'STREAM', k, b'FULL', b'COUNT', b'0']}
             self.ask([read[t[1]](k) for t, k in zip(types, keys) if t[1] in read], index, db)
+            self.check_sizes([(t[1], k) for t, k in zip(types, keys)], index, db)
         self.both([b'SELECT', b'0'], others)
         self.in_multi = in_multi
+
+    def check_sizes(self, keys, index, db):
+        """The peer's own count of sizes (INFO keysizes, which Redis 7.0 has not) against the sizes."""
+        rows = {b'string': (b'STRLEN', b'strings_sizes'), b'list': (b'LLEN', b'lists_items'),
+                b'set': (b'SCARD', b'sets_items'), b'zset': (b'ZCARD', b'zsets_items'),
+                b'hash': (b'HLEN', b'hashes_items')}
+        keys = [(kind, k) for kind, k in keys if kind in rows]
+        counted = {}
+        for (kind, _), size in zip(keys, self.ask([[rows[kind][0], k] for kind, k in keys], index, db)):
+            least = 1 << size[1].bit_length() - 1 if size[1] else 0
+            label = b'%dM' % (least >> 20) if least >> 20 else b'%dK' % (least >> 10) if least >> 10 else b'%d' % least
+            bins = counted.setdefault(rows[kind][1], {})
+            bins[label] = bins.get(label, 0) + 1
+        held = self.guard(1, self.others[1].raw, [b'DBSIZE'])
+        told = self.guard(1, self.others[1].raw, [b'INFO', b'keysizes'])[1]
+        if held != self.guard(0, self.others[0].raw, [b'DBSIZE']) or b'# Keysizes' not in told:
+            return                         # what has expired, but is still held, counts
+        start = b'db%d_distrib_' % db
+        found = {}
+        for line in told.split():
+            if line.startswith(start):
+                name, bins = line[len(start):].split(b':')
+                found[name] = {label: int(n) for label, n in (part.split(b'=') for part in bins.split(b','))}
+        if found != counted:
+            raise Difference(index, [b'INFO', b'keysizes'], f'sizes, db {db}', ('$', repr(counted).encode()),
+                             ('$', repr(found).encode()))
 
     def ask(self, queries, index, db):
         """The same queries on both second connections, compared; the oracle's replies."""

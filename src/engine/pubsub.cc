@@ -231,7 +231,7 @@ size_t PubSub::publish_to_shard(Bytes channel, Bytes message) {
   return it == channels.end() ? 0 : deliver(*it->second, {{"smessage", channel, message}, 3});
 }
 
-void PubSub::close_texts() {
+void PubSub::release_texts() {
   for (Topic* topic : open_)
     for (SharedText*& text : topic->shared)
       if (text) text->release(), text = nullptr;

@@ -84,9 +84,12 @@ class PubSub {
   size_t sessions() const { return sessions_; }
   // Messages that come from now on are not written behind those before; what those stand in goes when it is sent.
   // Call it at the end of a turn, unless many of them still wait to be sent.
-  void close_texts();
+  void close_texts() {
+    if (!open_.empty()) release_texts();
+  }
 
  private:
+  void release_texts();
   struct Hash {
     using is_transparent = void;
     size_t operator()(Bytes name) const;

@@ -176,8 +176,7 @@ void Tracking::broadcast(Prefix& prefix) {
   prefix.changed.clear();
 }
 
-void Tracking::end_turn() {
-  if (count_ == 0) return;
+void Tracking::send_broadcasts() {
   for (Prefix* prefix : changed_) broadcast(*prefix);
   changed_.clear();
   forget_some();

@@ -50,7 +50,9 @@ class Tracking : public KeyObserver {
   // The command, with all that belongs to it, is over: what CLIENT CACHING asked for is done.
   static void command_done(Session& session, const Command* command);
   // The turn is over: tells what broadcast mode has gathered, and forgets keys above `tracking-table-max-keys`.
-  void end_turn();
+  void end_turn() {
+    if (count_ > 0) send_broadcasts();
+  }
 
   size_t sessions() const { return count_; }
   size_t keys() const { return table_.size(); }
@@ -63,6 +65,7 @@ class Tracking : public KeyObserver {
   void on_swap(int a, int b) override;
 
  private:
+  void send_broadcasts();
   struct Hash {
     using is_transparent = void;
     size_t operator()(Bytes b) const { return hash_bytes(b); }

@@ -123,7 +123,7 @@ void Waiters::write_timeout(Session& session, TimeoutReply reply) {
   }
 }
 
-void Waiters::expire(const Sessions& sessions, int64_t now_ms) {
+void Waiters::expire_until(int64_t now_ms, const Sessions& sessions) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
     Session* session = sessions.find(deadlines_.begin()->second);
     CHECK(session);

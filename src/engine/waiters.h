@@ -47,7 +47,9 @@ class Waiters : public KeyObserver {
 
   // Releases the sessions whose deadline has passed and writes their timeout reply; feeds the keys of those that wanted
   // to run again by now.
-  void expire(const Sessions& sessions, int64_t now_ms);
+  void expire(const Sessions& sessions, int64_t now_ms) {
+    if (!deadlines_.empty() || !retries_.empty()) expire_until(now_ms, sessions);
+  }
   // The next moment at which expire() has something to do; 0: never.
   int64_t next_deadline_ms() const;
   // CLIENT UNBLOCK: as if the deadline had passed, or with an error. False when it is not parked.
@@ -93,6 +95,8 @@ class Waiters : public KeyObserver {
   Keyspace& keyspace_;
   std::map<Key, Queue> queues_;
   std::unordered_map<SessionId, Parked> parked_;
+  void expire_until(int64_t now_ms, const Sessions& sessions);
+
   Moments deadlines_, retries_;
   std::vector<Key> fed_;
   uint64_t next_order_ = 1;

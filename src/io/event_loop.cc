@@ -162,7 +162,7 @@ void EventLoop::cancel(TimerId id) {
   due_of_.erase(found);
 }
 
-int EventLoop::dispatch_timers() {
+int EventLoop::run_timers() {
   int called = 0;
   const TimerId newest = last_timer_;
   const int64_t now_us = now_us_;
@@ -200,8 +200,7 @@ void EventLoop::wake() {
   [[maybe_unused]] ssize_t n = write(wake_.get(), &one, sizeof one);
 }
 
-int EventLoop::dispatch_posted() {
-  if (!anything_posted_.load(std::memory_order_acquire)) return 0;
+int EventLoop::run_posted() {
   std::vector<Work> batch;
   {
     std::lock_guard lock(posted_mutex_);

@@ -78,8 +78,8 @@ class EventLoop {
   std::span<const Ready> wait(int timeout_ms);
   // Each returns how many handlers it called.
   int dispatch_ready();
-  int dispatch_timers();
-  int dispatch_posted();
+  int dispatch_timers() { return timers_.empty() || timers_.begin()->first.due_us > now_us_ ? 0 : run_timers(); }
+  int dispatch_posted() { return anything_posted_.load(std::memory_order_acquire) ? run_posted() : 0; }
   int dispatch() { return dispatch_ready() + dispatch_timers() + dispatch_posted(); }
   int run_once(int timeout_ms) {
     wait(timeout_ms);
@@ -131,6 +131,8 @@ class EventLoop {
   TimerId add_timer(int64_t delay_us, int64_t period_us, Work work);
   bool may_sleep(int timeout_ms);
   void collect(int count);
+  int run_timers();
+  int run_posted();
 
   const Clock& clock_;
   Fd epoll_;

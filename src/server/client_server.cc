@@ -257,8 +257,7 @@ void ClientServer::add_to_unread(ClientConnection& connection) {
   unread_list_.push_back(&connection);
 }
 
-void ClientServer::read_on() {
-  if (unread_list_.empty()) return;
+void ClientServer::read_unread() {
   std::vector<ClientConnection*> list;
   list.swap(unread_list_);
   for (ClientConnection* connection : list) {
@@ -282,7 +281,7 @@ void ClientServer::serve_aside() {
   flush_all();
 }
 
-void ClientServer::resume_waiting() {
+void ClientServer::resume_all() {
   // One pass: who resumes now may free others, whose turn comes with the next pass of the loop.
   std::vector<ClientConnection*> list;
   list.swap(resume_list_);

@@ -45,7 +45,9 @@ class ClientServer {
   std::string listening_at() const;
 
   // The start of a turn: reads on from those who had more to read than the last one's share, and runs it.
-  void read_on();
+  void read_on() {
+    if (!unread_list_.empty()) read_unread();
+  }
   // Runs what was read in this turn.
   void run_input() { intake_->run(); }
   // A slice of the handshakes that can go on; a storm of them leaves most of the turn to others.
@@ -53,7 +55,9 @@ class ClientServer {
   // From within a command that takes long: reads, runs and answers what others send, as far as the gates let it.
   void serve_aside();
   // The end of a turn: connections whose waiting commands may go on; then replies; then those that ended.
-  void resume_waiting();
+  void resume_waiting() {
+    if (!resume_list_.empty()) resume_all();
+  }
   void flush_all();
   // Asked before any reply leaves, by whichever door: false: none may.
   std::function<bool()> before_replies;
@@ -116,6 +120,8 @@ class ClientServer {
   // True when the newcomer was told why not (over TLS it is not told).
   bool refused(int fd, Kind kind);
   void flush(ClientConnection& connection);
+  void read_unread();
+  void resume_all();
   void flush_replies();
   // Sends to at most `most` of those who wait for pushes, until the moment `end` in ticks.
   void flush_pushes(size_t most, uint64_t end);

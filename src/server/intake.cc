@@ -23,6 +23,10 @@ void Intake::run() {
     look_ahead();
     for (running_ = 0; running_ < looked_at_; running_++)
       if (run_ahead(arrivals_[running_])) unfinished_.push_back(arrivals_[running_]);
+    if (looked_at_ == arrivals_.size() && unfinished_.empty()) {
+      arrivals_.clear();
+      break;
+    }
     unfinished_.insert(unfinished_.end(), arrivals_.begin() + static_cast<ptrdiff_t>(looked_at_), arrivals_.end());
     arrivals_.swap(unfinished_);
     unfinished_.clear();

@@ -37,11 +37,12 @@ void Node::turn() {
   if (loop_.dispatch_timers()) meter.lap(TurnPhase::timers);
   if (loop_.dispatch_posted()) meter.lap(TurnPhase::posted);
   // Commands that waited for time or for others.
+  bool anybody_waits = waiters_.parked() > 0 || dispatcher_.held() > 0;
   waiters_.expire(sessions_, keyspace_.now_ms());
   if (waiters_.fed()) dispatcher_.serve_waiters();
   release_pause();
   clients_.resume_waiting();
-  meter.lap(TurnPhase::waiters);
+  if (anybody_waits) meter.lap(TurnPhase::waiters);
   if (loop_.wall_ms() >= next_tend_ms_) {
     tend();
     meter.lap(TurnPhase::tend);
@@ -56,7 +57,7 @@ void Node::turn() {
   if (reclaim_expired()) meter.lap(TurnPhase::expiry);
   relieve_memory();
   dispatcher_.tracking().end_turn();
-  meter.lap(TurnPhase::eviction);
+  if (options_.memory.maxmemory) meter.lap(TurnPhase::eviction);
   end_if_asked();
 }
 
@@ -114,6 +115,7 @@ void Node::relieve_memory() {
 }
 
 void Node::release_pause() {
+  if (!keyspace_.holds_removals() && !dispatcher_.held()) return;   // there is none
   if (dispatcher_.paused(keyspace_.now_ms())) return;
   if (keyspace_.holds_removals()) dispatcher_.unpause();   // its time is over
   for (SessionId id : dispatcher_.take_held()) {

@@ -135,10 +135,7 @@ int OutputBuffer::pieces(iovec* out, int limit) const {
 }
 
 void OutputBuffer::consume(size_t bytes) {
-  if (bytes == pending()) {
-    clear();
-    return;
-  }
+  if (bytes == pending()) return clear();
   seal_tail();
   consumed_ += bytes;
   size_t done = 0;
@@ -152,10 +149,18 @@ void OutputBuffer::consume(size_t bytes) {
 }
 
 void OutputBuffer::clear() {
+  constexpr size_t kKeptBlocks = 64;
+  if (blocks_.size() == 1 && blocks_[0].capacity == kFirstBlockBytes && blocks_.capacity() <= kKeptBlocks) {
+    first_blocks.give(blocks_[0].data);   // nearly always
+    blocks_.clear();
+    tail_ = end_ = nullptr;
+    consumed_ = held_ = 0;
+    return;
+  }
   seal_tail();
   for (const Block& block : blocks_) release(block);
   blocks_.clear();
-  if (blocks_.capacity() > 64) blocks_.shrink_to_fit();
+  if (blocks_.capacity() > kKeptBlocks) blocks_.shrink_to_fit();
   tail_ = end_ = nullptr;
   consumed_ = sealed_ = held_ = 0;
 }

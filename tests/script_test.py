@@ -99,6 +99,7 @@ def test_busy_and_kill(server, c):
     'string.find(("("):rep(1e5), ("%b()"):rep(1e3))',
     'local t = {} for i = 1, 60 do t = {t, t} end cjson.encode(t)',
     'local t = {1, 2} for i = 1, 16 do t = {t, t, t, t, t, t, t, t} end cmsgpack.pack(t)',
+    'local t = {} for i = 1, 60 do t = {t, t} end return t',
 ])
 def test_nothing_escapes_kill(server, c, script):
     """Nor does anything of it stay with the next one."""
@@ -314,6 +315,10 @@ def test_memory_limit(server, c):
                    'local s = "x" while true do s = s .. s end', 'return cjson.encode({string.rep("\\1", 5e6)})'):
         reply = c.call('EVAL', script, '0')
         assert isinstance(reply, Error) and b'not enough memory' in reply, script
+    for script in ('local t = {} for i = 1, 60 do t = {t, t} end return t',
+                   'local t, s = {}, string.rep("x", 2^20) for i = 1, 64 do t[i] = s end return t'):
+        assert c.call('EVAL', script, '0').startswith(b'ERR the reply is larger than script-memory-limit'), script
+    assert len(c.call('EVAL', 'return string.rep("x", 2^22)', '0')) == 2 ** 22
     assert c.call('EVAL', 'return #string.rep("x", 2^20)', '0') == 2 ** 20
     # Caught by the script, it may go on with what it has.
     assert c.call('EVAL', 'return {pcall(string.rep, "x", 2^27)}', '0')[0] is None

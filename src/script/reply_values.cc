@@ -6,6 +6,7 @@
 
 #include "base/numbers.h"
 #include "script/interpreter.h"
+#include "script/steps.h"
 
 namespace vitrine {
 
@@ -149,13 +150,17 @@ constexpr const char* kNameTexts[kNames] = {"err", "ok", "double", "map", "set",
 
 class ReplyWriter {
  public:
-  ReplyWriter(lua_State* L, const Interpreter& lua, ReplyBuilder& out, bool resp3)
-      : L_(L), lua_(lua), out_(out), resp3_(resp3) {}
+  ReplyWriter(lua_State* L, Interpreter& lua, ReplyBuilder& out, bool resp3, size_t most_bytes)
+      : L_(L), lua_(lua), steps_(L, lua), out_(out), resp3_(resp3),
+        most_pending_(most_bytes ? out.output().pending() + most_bytes : SIZE_MAX) {}
 
   uint64_t errors_passed_on() const { return errors_passed_on_; }
 
-  // Pops the value on top.
+  // Pops the value on top. What stands in many tables at once is written as often.
   void value() {
+    constexpr size_t kStepsAValue = 10;
+    steps_.count(kStepsAValue);
+    if (out_.output().pending() > most_pending_) luaL_error(L_, "the reply is larger than script-memory-limit");
     switch (lua_type(L_, -1)) {
       case LUA_TSTRING: out_.bulk(bytes_at(L_, -1)); break;
       case LUA_TNUMBER: out_.integer(whole(lua_tonumber(L_, -1))); break;
@@ -308,8 +313,10 @@ class ReplyWriter {
 
   lua_State* L_;
   const Interpreter& lua_;
+  Steps steps_;
   ReplyBuilder& out_;
   const bool resp3_;
+  const size_t most_pending_;
   int names_ = 0;
   uint64_t errors_passed_on_ = 0;
 };
@@ -322,8 +329,8 @@ Bytes push_reply(lua_State* L, const Interpreter& lua, Bytes reply) {
   return reader.rest();
 }
 
-uint64_t write_reply(lua_State* L, const Interpreter& lua, ReplyBuilder& out, bool resp3) {
-  ReplyWriter writer(L, lua, out, resp3);
+uint64_t write_reply(lua_State* L, Interpreter& lua, ReplyBuilder& out, bool resp3, size_t most_bytes) {
+  ReplyWriter writer(L, lua, out, resp3, most_bytes);
   writer.value();
   return writer.errors_passed_on();
 }

@@ -17,8 +17,9 @@ class Interpreter;
 Bytes push_reply(lua_State* L, const Interpreter& lua, Bytes reply);
 
 // Writes the value on top of the stack, and pops it. `resp3`: the script has chosen RESP3 for itself. Returns how many
-// errors it holds that commands have replied, which were counted then.
-uint64_t write_reply(lua_State* L, const Interpreter& lua, ReplyBuilder& out, bool resp3);
+// errors it holds that commands have replied, which were counted then. Raises when that takes more than `most_bytes`
+// (0: no limit), or the script must end.
+uint64_t write_reply(lua_State* L, Interpreter& lua, ReplyBuilder& out, bool resp3, size_t most_bytes);
 
 // An error table as redis.call raises and redis.pcall returns them; pushes it. `counted`: the statistics have it.
 void push_error(lua_State* L, Bytes text, bool counted);

@@ -176,7 +176,9 @@ int ScriptEngine::run_protected(lua_State* L) {
   lua_call(L, script ? 0 : 2, 1);
   run.reply_start = run.call.reply.output().mark();
   run.replying = true;
-  run.errors_passed_on = write_reply(L, lua, run.call.reply, lua.engine().session_.reply.protocol() == 3);
+  const ScriptEngine& engine = lua.engine();
+  run.errors_passed_on = write_reply(L, lua, run.call.reply, engine.session_.reply.protocol() == 3,
+                                     static_cast<size_t>(engine.options_.memory_limit_bytes));
   return 0;
 }
 

@@ -345,6 +345,21 @@ def test_what_the_machine_lacks_is_told():
     assert ('vm.overcommit_memory' in told.stdout) == (overcommit != '1')
 
 
+@ours
+def test_memory_is_tested():
+    def test(*args):
+        done = subprocess.run([harness.vitrine_path(), '--test-memory', *args], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    status, text = test('8', '2')
+    assert status == 0 and 'Pass 2 of 2: no error' in text and 'Your memory passed this test.' in text
+    for args in ((), ('0',), ('x',), ('8', '0'), ('8', '1', '1')):
+        status, text = test(*args)
+        assert status == 1 and 'How many megabytes' in text
+    status, text = test('1000000000')
+    assert status == 1 and 'Unable to allocate' in text
+
+
 # ---- the end ----------------------------------------------------------------------------------------------------
 
 def has_no_file(s):

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
     case Asked::version: return print_version(), 0;
     case Asked::help: return print_help(), 0;
     case Asked::check_system: return check_system();
+    case Asked::test_memory: return test_memory(argc, argv);
     case Asked::serve: break;
   }
   memory::register_thread();

@@ -9,13 +9,16 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/numbers.h"
 #include "engine/acl.h"
 #include "engine/session_words.h"
 #include "io/fd.h"
+#include "io/memory_exam.h"
 #include "io/process.h"
 #include "io/random.h"
 #include "server/settings_table.h"
@@ -28,6 +31,7 @@ Asked asked(int argc, char** argv) {
   if (first == "-v" || first == "--version") return Asked::version;
   if (first == "-h" || first == "--help") return Asked::help;
   if (first == "--check-system") return Asked::check_system;
+  if (first == "--test-memory") return Asked::test_memory;
   return Asked::serve;
 }
 
@@ -41,6 +45,7 @@ void print_help() {
       "Usage: vitrine-server [CONFIG_FILE | -] [--setting value ...]\n"
       "       vitrine-server --version\n"
       "       vitrine-server --check-system\n"
+      "       vitrine-server --test-memory MEGABYTES [PASSES]\n"
       "       vitrine-server --help\n"
       "\n"
       "CONFIG_FILE has redis.conf's grammar; '-' reads it from standard input. Every setting can be given on the\n"
@@ -59,6 +64,38 @@ int check_system() {
   for (const std::string& warning : warnings) std::puts(warning.c_str());
   if (warnings.empty()) std::puts("Nothing of this machine's settings stands in a server's way.");
   return warnings.empty() ? 0 : 1;
+}
+
+int test_memory(int argc, char** argv) {
+  constexpr size_t kMegabyte = size_t{1} << 20;
+  constexpr int64_t kMostMegabytes = int64_t{1} << 30;
+  auto megabytes = parse_int64(argc > 2 ? argv[2] : ""), passes = parse_int64(argc > 3 ? argv[3] : "50");
+  if (argc > 4 || !megabytes || *megabytes < 1 || *megabytes > kMostMegabytes || !passes || *passes < 1) {
+    std::fputs("How many megabytes of memory? And how often (50 times)? "
+               "For example: vitrine-server --test-memory 4096\n", stderr);
+    return 1;
+  }
+  size_t bytes = static_cast<size_t>(*megabytes) * kMegabyte;
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    std::fprintf(stderr, "Unable to allocate %lld megabytes: %s\n", static_cast<long long>(*megabytes),
+                 std::strerror(errno));
+    return 1;
+  }
+  MemoryExam exam({static_cast<uint64_t*>(memory), bytes / sizeof(uint64_t)});
+  for (int64_t i = 1; i <= *passes; i++) {
+    if (auto fault = exam.pass(static_cast<uint64_t>(i))) {
+      std::printf("*** MEMORY ERROR at byte %zu (%s): written %016llx, read %016llx\n", fault->word * sizeof(uint64_t),
+                  fault->pattern, static_cast<unsigned long long>(fault->written),
+                  static_cast<unsigned long long>(fault->read));
+      return 1;
+    }
+    std::printf("Pass %lld of %lld: no error\n", static_cast<long long>(i), static_cast<long long>(*passes));
+    std::fflush(stdout);
+  }
+  std::puts("Your memory passed this test. If you still do not trust it, test it with memtest86, which needs the whole "
+            "machine.");
+  return 0;
 }
 
 void register_all_settings(Settings& settings, NodeOptions& options) {

@@ -8,7 +8,7 @@
 
 namespace vitrine {
 
-enum class Asked { serve, version, help, check_system };
+enum class Asked { serve, version, help, check_system, test_memory };
 
 // What the command line asks for; `serve` unless --version, --help or --check-system stand first.
 Asked asked(int argc, char** argv);
@@ -16,6 +16,8 @@ void print_version();
 void print_help();
 // What of the machine's settings stands in a server's way, on standard output; the process' exit status.
 int check_system();
+// --test-memory MEGABYTES [PASSES].
+int test_memory(int argc, char** argv);
 
 // Adds every row of the house to `settings`.
 void register_all_settings(Settings& settings, NodeOptions& options);

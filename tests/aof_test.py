@@ -311,6 +311,18 @@ def test_what_was_evicted_stays_gone(policy):
         same(before, state(server), policy)
 
 
+def test_a_log_that_ends_and_begins_within_a_transaction_has_it_once():
+    with harness.peer('vitrine', *LOG) as server:
+        with server.client() as c:
+            c.pipeline([('INCR', 'b'), ('MULTI',), ('INCR', 'a'), ('CONFIG', 'SET', 'appendonly', 'no'), ('INCR', 'b'),
+                        ('INCR', 'a'), ('CONFIG', 'SET', 'appendonly', 'yes'), ('INCR', 'a'), ('EXEC',)])
+            harness.eventually(lambda: info(c, 'aof_rewrite_in_progress') == '0')
+            c.ok('INCR', 'b')
+        before = state(server)
+        restart(server)
+        same(before, state(server), 0)
+
+
 # ---- for tests of others ----
 
 @pytest.mark.parametrize('peer', ['vitrine', pytest.param('oracle', marks=oracle_only)])

@@ -35,6 +35,9 @@ def test_client_reply(server):
         c.send('CLIENT', 'REPLY', 'SKIP')
         c.send('PING')
         assert c.call('ECHO', 'x') == b'x'
+        c.send('CLIENT', 'REPLY', 'SKIP')
+        c.send('RESET')
+        assert c.call('ECHO', 'y') == b'y', 'RESET was what was skipped'
         c.send('CLIENT', 'REPLY', 'OFF')
         c.send('CLIENT', 'REPLY', 'SKIP')
         c.send('PING'), c.send('PING')
@@ -160,3 +163,53 @@ def test_no_touch_leaves_the_idle_time(server):
         assert c.ok('EVAL', "return redis.call('get', 'k')", '0') == b'v' and c.ok('OBJECT', 'IDLETIME', 'k') >= 1
         c.ok('CLIENT', 'NO-TOUCH', 'OFF')
         assert c.ok('GET', 'k') == b'v' and c.ok('OBJECT', 'IDLETIME', 'k') == 0
+
+
+def blocked(server, *command):
+    client = server.client()
+    number = client.ok('CLIENT', 'ID')
+    with server.client() as other:
+        before = int(info(other, 'blocked_clients'))
+        client.send(*command)
+        eventually(lambda: int(info(other, 'blocked_clients')) == before + 1)
+    return client, str(number)
+
+
+def test_what_comes_for_one_who_was_killed_stays_or_goes_to_the_next(server):
+    with server.client() as c:
+        c.ok('DEL', 'q', 'to')
+        for command in (('BLPOP', 'q', '0'), ('BLMOVE', 'q', 'to', 'LEFT', 'LEFT', '0')):
+            client, number = blocked(server, *command)
+            for words in (('CLIENT', 'KILL', 'ID', number), ('RPUSH', 'q', 'x'), ('LRANGE', 'q', '0', '-1'),
+                          ('EXISTS', 'to'), ('CLIENT', 'UNBLOCK', number)):
+                c.send(*words)
+            assert [c.reply() for _ in range(5)] == [1, 1, [b'x'], 0, 0]
+            c.ok('DEL', 'q')
+            client.close()
+        first, number = blocked(server, 'BLPOP', 'q', '0')
+        second, _ = blocked(server, 'BLPOP', 'q', '0')
+        c.send('CLIENT', 'KILL', 'ID', number), c.send('RPUSH', 'q', 'x')
+        assert [c.reply(), c.reply()] == [1, 1]
+        assert second.reply() == [b'q', b'x']
+        first.close(), second.close()
+
+
+def test_nobody_listens_who_was_killed(server):
+    with server.client() as c, server.client() as listener:
+        number = str(listener.ok('CLIENT', 'ID'))
+        listener.ok('SUBSCRIBE', 'news')
+        for words in (('CLIENT', 'KILL', 'ID', number), ('PUBLISH', 'news', 'x'), ('PUBSUB', 'NUMSUB', 'news'),
+                      ('CLIENT', 'TRACKING', 'ON', 'REDIRECT', number)):
+            c.send(*words)
+        assert [c.reply() for _ in range(3)] == [1, 0, [b'news', 0]]
+        assert c.reply().startswith(b'ERR The client ID you want redirect to does not exist')
+
+
+def test_elements_survive_consumers_that_close(server):
+    with server.client() as c:
+        for i in range(60):
+            client, _ = blocked(server, 'BLPOP', f'q{i}', '0')
+            client.close()
+            c.ok('RPUSH', f'q{i}', 'x')
+            eventually(lambda: info(c, 'blocked_clients') == '0')
+        assert [c.ok('LLEN', f'q{i}') for i in range(60)] == [1] * 60

@@ -78,55 +78,6 @@ def test_busy_and_kill(server, c):
     assert c.call('SCRIPT', 'KILL') == b'NOTBUSY No scripts in execution right now.'
 
 
-@pytest.mark.parametrize('script', [
-    'while true do pcall(function() while true do end end) end',
-    'while true do xpcall(function() while true do end end, function() while true do end end) end',
-    'local f = coroutine.wrap(function() while true do pcall(coroutine.yield) end end) while true do f() end',
-    'while true do redis.pcall("get", "a") end',
-    'setmetatable({}, {__index = function() while true do end end}).x()',
-    'while true do string.rep("x", 100000):gsub(".", "%0%0") end',
-    'while true do load(function() while true do end end) end',
-    'load(function() while true do end end) redis.call("set", "after", "1")',
-    'load(function() load(function() while true do end end) end) while true do end',
-    'pcall(load, function() while true do end end) return 1',
-    # One call in C each.
-    f'string.find({BACKTRACKING})',
-    f'pcall(string.match, {BACKTRACKING}) redis.call("set", "after", "1")',
-    f'for w in string.gmatch({BACKTRACKING}) do end',
-    f'while true do pcall(string.gsub, {BACKTRACKING}, "") end',
-    f'coroutine.wrap(function() string.gsub("x", "x", function() return (string.find({BACKTRACKING})) end) end)()',
-    f'xpcall(function() string.find({BACKTRACKING}) end, function() while true do end end)',
-    'string.find(("("):rep(1e5), ("%b()"):rep(1e3))',
-    'local t = {} for i = 1, 60 do t = {t, t} end cjson.encode(t)',
-    'local t = {1, 2} for i = 1, 16 do t = {t, t, t, t, t, t, t, t} end cmsgpack.pack(t)',
-    'local t = {} for i = 1, 60 do t = {t, t} end return t',
-])
-def test_nothing_escapes_kill(server, c, script):
-    """Nor does anything of it stay with the next one."""
-    for _ in range(2):
-        reply, _, _, _ = ended(server, ['EVAL', script, '0'])
-        assert b'Script killed by user' in reply
-    assert c.call('EXISTS', 'after') == 0
-
-
-def test_a_sort_ends(server, c):
-    """In the middle of the one call that it is."""
-    code = ('local t = {} for i = 1, 4e6 do t[i] = i * 7919 % 4e6 end redis.log(redis.LOG_WARNING, "sorting") '
-            'table.sort(t) redis.log(redis.LOG_WARNING, "sorted")')
-    runner = Client(server.port)
-    runner.send('EVAL', code, '0')
-    eventually(lambda: 'sorting' in server.log())
-    assert c.call('SCRIPT', 'KILL') == b'OK'
-    assert b"Script killed by user" in runner.reply()
-    assert 'sorted' not in server.log()
-
-
-def test_a_plain_search_is_linear(c):
-    began = time.monotonic()
-    assert c.call('EVAL', 'return string.find(("a"):rep(4e6), ("a"):rep(2e6) .. "b", 1, true)', '0') is None
-    assert time.monotonic() - began < 2
-
-
 def test_function_kill(server, c):
     assert c.call('FUNCTION', 'LOAD', LIBRARY) == b'lib'
     reply, heard, _, _ = ended(server, ['FCALL', 'spin', '0'], ['SCRIPT', 'KILL'], ['FUNCTION', 'STATS'],
@@ -588,3 +539,26 @@ def test_errors_of_scripts_are_counted_once(server, c):
         assert errors('#!lua\nreturn 1') == ['OOM:count=1']
     finally:
         c.call('CONFIG', 'SET', 'maxmemory', '0')
+
+
+def test_positions_beyond_32_bits(c):
+    for code, expected in (("('hello'):sub(3, 2147483648)", b'llo'), ("string.sub('hello', 2, 9999999999)", b'ello'),
+                           ("string.sub('hello', -3, 1e14)", b'llo'), ("string.sub('hello', -1e10, 3)", b'hel'),
+                           ("{string.byte('abc', 2, 2^31)}", [98, 99]), ("('hello'):sub(-2)", b'lo'),
+                           ("('hello'):sub(4, 2)", b''), ("string.byte('a')", 97), ("{string.byte('abc', 0)}", []),
+                           ("{string.byte('abc', -1)}", [99]), ("{string.byte('abc', 1, -1)}", [97, 98, 99])):
+        assert c.call('EVAL', 'local r = ' + code + ' return r', '0') == expected, code
+
+
+def test_a_long_text_is_encoded_within_the_limit(c):
+    c.call('CONFIG', 'SET', 'script-memory-limit', '64mb')
+    assert c.call('EVAL', 'return #cjson.encode({("x"):rep(1e7)})', '0') == 10000004
+    assert c.call('EVAL', 'return cjson.encode(("x"):rep(16383) .. "\\n\\1")', '0') == (
+        b'"' + b'x' * 16383 + b'\\n\\u0001"')
+
+
+def test_arguments_are_forgotten_with_the_run(server, c):
+    c.call('EVAL', 'return #ARGV[1]', '0', 'x' * 50_000_000)
+    for _ in range(5):
+        assert c.call('EVAL', 'return #KEYS + #ARGV', '1', 'k', 'v') == 2
+    assert int(info(c, 'used_memory_vm_eval')) < 10_000_000

@@ -166,8 +166,9 @@ int64_t kill_matching(Call& c, Dispatcher& dispatcher, auto matches) {
   dispatcher.sessions().for_each([&](Session& each) {
     if (!each.peer || each.doomed || !matches(each)) return;
     killed++;
-    if (&each == &c.session) each.close_after_reply = true;
-    else each.doom();
+    if (&each == &c.session) return void(each.close_after_reply = true);
+    if (!each.running) dispatcher.forget(each);   // from now on it neither waits nor listens
+    each.doom();
   });
   return killed;
 }

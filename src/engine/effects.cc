@@ -28,7 +28,11 @@ void Effects::follow(StreamFollower* follower) {
   forget_database();
 }
 
-void Effects::leave(StreamFollower* follower) { CHECK(std::erase(followers_, follower) == 1); }
+// Whoever follows next begins with data that has what was gathered so far.
+void Effects::leave(StreamFollower* follower) {
+  CHECK(std::erase(followers_, follower) == 1);
+  if (followers_.empty()) drop_from(0);
+}
 
 void Effects::gather(int db, std::span<const Bytes> argv) {
   unit_.push_back({db, bytes_.size()});

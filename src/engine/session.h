@@ -125,6 +125,8 @@ class alignas(64) Session {
   bool is_local() const;
   // Listens in RESP2: nothing but messages may come from now on, and few commands may be given.
   bool only_listens() const { return subscriptions && reply.protocol() == 2; }
+  // It ends with this turn: nothing that is still to come may be spent on it.
+  bool is_leaving() const { return doomed || close_after_reply; }
   // Ends the session at the end of this turn (now, if it is not running).
   void doom() {
     doomed = true;

@@ -109,7 +109,7 @@ void reset(Call& c, Dispatcher& dispatcher) {
   s.field_sets.reset();
   s.name.clear();
   s.no_evict = s.no_touch = false;
-  s.reply_mode = ReplyMode::on;
+  if (s.reply_mode != ReplyMode::skipping) s.reply_mode = ReplyMode::on;   // else this is what is skipped
   s.reply.set_protocol(2);
   dispatcher.acl().welcome(s);
   if (s.monitoring && dispatcher.on_stop_monitoring) dispatcher.on_stop_monitoring(s);

@@ -58,7 +58,8 @@ void track(Call& c, Tracking& tracking, const Sessions& sessions) {
       int64_t id = c.args.integer();
       if (c.args.failed()) break;
       wanted.redirect = static_cast<SessionId>(id);
-      if (!sessions.find(wanted.redirect))
+      const Session* target = sessions.find(wanted.redirect);
+      if (!target || target->doomed)
         c.args.fail("ERR The client ID you want redirect to does not exist");
     } else if (c.args.accept("BCAST")) {
       wanted.broadcast = true;

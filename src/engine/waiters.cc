@@ -102,7 +102,8 @@ void Waiters::serve_key(const Key& key, const Sessions& sessions, const Run& run
   for (SessionId id : waiting) {
     auto it = parked_.find(id);
     Session* session = sessions.find(id);
-    if (it == parked_.end() || !session) continue;
+    // What one who leaves would get is the next one's.
+    if (it == parked_.end() || !session || session->is_leaving()) continue;
     Entry* entry = keyspace_.find(key.db, key.name, hash_bytes(key.name), Keyspace::Touch::peek);
     if ((!entry || entry->type() != it->second.type) && !it->second.also_when_gone) continue;
     Parked parked = it->second;
@@ -127,7 +128,8 @@ void Waiters::expire_until(int64_t now_ms, const Sessions& sessions) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
     Session* session = sessions.find(deadlines_.begin()->second);
     CHECK(session);
-    unblock(*session, false);
+    if (session->is_leaving()) release(*session);
+    else unblock(*session, false);
   }
   while (!retries_.empty() && retries_.begin()->first <= now_ms) {
     Parked& parked = parked_.at(retries_.begin()->second);
@@ -145,7 +147,7 @@ int64_t Waiters::next_deadline_ms() const {
 
 bool Waiters::unblock(Session& session, bool with_error) {
   auto it = parked_.find(session.id);
-  if (it == parked_.end()) return false;
+  if (it == parked_.end() || session.is_leaving()) return false;
   TimeoutReply reply = it->second.timeout_reply;
   release(session);
   if (session.is_muted()) {

@@ -65,21 +65,6 @@ int pairs(lua_State* L) {
   return 3;
 }
 
-// An error that a hook has raised (SCRIPT KILL) must not leave lua_loadx as it came: LuaJIT would take the hook for one
-// that still runs, and no other would ever fire. lua_pcall tells it that the hook is over.
-const char* piece_of_function(lua_State* L, void*, size_t* size) {
-  luaL_checkstack(L, 2, "too many nested functions");
-  lua_pushvalue(L, 1);
-  if (lua_pcall(L, 0, 1, 0) != 0) lua_error(L);
-  if (lua_isnil(L, -1)) {
-    *size = 0;
-    return nullptr;
-  }
-  if (!lua_isstring(L, -1)) luaL_error(L, "reader function must return a string");
-  lua_replace(L, 3);   // keeps the piece alive
-  return lua_tolstring(L, 3, size);
-}
-
 struct Text {
   Bytes rest;
   Steps steps;
@@ -89,11 +74,29 @@ struct Text {
 const char* piece_of_text(lua_State*, void* data, size_t* size) {
   constexpr size_t kMostBytes = 65536;
   auto& text = *static_cast<Text*>(data);
-  text.steps.count(kMostBytes);
+  text.steps.ask();
   *size = std::min(text.rest.size(), kMostBytes);
   const char* piece = text.rest.data();
   text.rest.remove_prefix(*size);
   return piece;
+}
+
+// An error that a hook has raised (SCRIPT KILL) must not leave lua_loadx as it came: LuaJIT would take the hook for one
+// that still runs, and no other would ever fire. lua_pcall tells it that the hook is over.
+const char* piece_of_function(lua_State* L, void* data, size_t* size) {
+  auto& text = *static_cast<Text*>(data);
+  if (!text.rest.empty()) return piece_of_text(L, data, size);
+  luaL_checkstack(L, 2, "too many nested functions");
+  lua_pushvalue(L, 1);
+  if (lua_pcall(L, 0, 1, 0) != 0) lua_error(L);
+  if (lua_isnil(L, -1)) {
+    *size = 0;
+    return nullptr;
+  }
+  if (!lua_isstring(L, -1)) luaL_error(L, "reader function must return a string");
+  lua_replace(L, 3);   // keeps the piece alive
+  text.rest = bytes_at(L, 3);
+  return piece_of_text(L, data, size);
 }
 
 int loaded(lua_State* L, int status) {
@@ -108,7 +111,9 @@ int loadstring(lua_State* L) {
   const char* bytes = luaL_checklstring(L, 1, &size);
   Text text{{bytes, size}, Steps(L, Interpreter::of(L))};
   const char* name = luaL_optstring(L, 2, bytes);
-  return loaded(L, lua_loadx(L, piece_of_text, &text, name, "t"));
+  int status = lua_loadx(L, piece_of_text, &text, name, "t");
+  text.steps.ask();
+  return loaded(L, status);
 }
 
 // So many loads may wait for their reader functions: each stands on the stack of the process, and an error in the
@@ -125,13 +130,16 @@ int load(lua_State* L) {
   if (lua.nested_loads >= kMostNestedLoads) return luaL_error(L, "C stack overflow");
   lua_settop(L, 3);
   lua.nested_loads++;
-  int status = lua_loadx(L, piece_of_function, nullptr, name, "t");   // whatever is raised within ends here
+  Text text{{}, Steps(L, lua)};
+  int status = lua_loadx(L, piece_of_function, &text, name, "t");   // whatever is raised within ends here
   lua.nested_loads--;
+  text.steps.ask();   // the load has caught the error that ends the script
   return loaded(L, status);
 }
 
 // The collector belongs to all scripts: one may ask it and may have it run, not steer it.
 int collectgarbage(lua_State* L) {
+  Steps(L, Interpreter::of(L)).ask();
   static const char* const kOptions[] = {"collect", "stop", "restart", "count", "step", "setpause", "setstepmul",
                                          nullptr};
   switch (luaL_checkoption(L, 1, "collect", kOptions)) {

@@ -30,7 +30,7 @@ int panic(lua_State* L) {
 // What of the standard libraries a script gets as it is.
 constexpr const char* kBase[] = {"assert", "error", "getmetatable", "ipairs", "next", "pcall", "rawequal", "select",
                                  "tonumber", "tostring", "type", "unpack", "xpcall"};
-constexpr const char* kString[] = {"byte", "char", "format", "len", "lower", "rep", "reverse", "sub", "upper"};
+constexpr const char* kString[] = {"char", "format", "len", "lower", "rep", "reverse", "upper"};
 constexpr const char* kTable[] = {"concat", "foreach", "foreachi", "getn", "maxn", "remove"};
 constexpr const char* kMath[] = {"abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp", "floor",
                                  "fmod", "frexp", "huge", "ldexp", "log", "log10", "max", "min", "modf", "pi", "pow",
@@ -44,32 +44,32 @@ constexpr const char* kCoroutine[] = {"create", "resume", "running", "status", "
 // stacks only. A message handler of xpcall runs where the error was raised: that of a kill is raised in a hook, in
 // which no other hook fires, so the handler of a script that must end is not called.
 constexpr char kPrelude[] = R"lua(
-local guard, pcall0, type0, rawget0, resume0, wrap0, guarded, xpcall0, ending = ...
+local guard, pcall, type, rawget, resume, wrap, guarded, xpcall, ending = ...
 local function plain(ok, ...)
   if ok then return ok, ... end
   local e = ...
-  if type0(e) == 'table' then
-    local text = rawget0(e, 'err')
-    if type0(text) == 'string' then return ok, text end
+  if type(e) == 'table' then
+    local text = rawget(e, 'err')
+    if type(text) == 'string' then return ok, text end
   end
   return ok, ...
 end
-local function pcall(...) return plain(pcall0(...)) end
-local function xpcall(f, handler, ...)
-  return xpcall0(f, function(e)
+local function our_pcall(...) return plain(pcall(...)) end
+local function our_xpcall(f, handler, ...)
+  return xpcall(f, function(e)
     if ending() then return e end
     return handler(e)
   end, ...)
 end
-local function resume(...) guard() return resume0(...) end
-local function wrap(f)
-  local go = wrap0(f)
+local function our_resume(...) guard() return resume(...) end
+local function our_wrap(f)
+  local go = wrap(f)
   return function(...) guard() return go(...) end
 end
 for name, f in pairs(guarded) do
   guarded[name] = function(...) guard() return f(...) end
 end
-return pcall, resume, wrap, xpcall
+return our_pcall, our_resume, our_wrap, our_xpcall
 )lua";
 
 // Whether a function, or one within it, has an instruction that writes a global variable: the one that a sample has and
@@ -433,6 +433,16 @@ void Interpreter::set_keys_and_arguments() {
   lua_pop(state_, 1);
 }
 
+void Interpreter::forget_keys_and_arguments() {
+  if (kind_ != Kind::scripts) return;
+  lua_rawgeti(state_, LUA_REGISTRYINDEX, globals_);
+  for (const char* name : {"KEYS", "ARGV"}) {
+    lua_pushnil(state_);
+    lua_setfield(state_, -2, name);
+  }
+  lua_pop(state_, 1);
+}
+
 void Interpreter::set_loading(bool loading) {
   lua_rawgeti(state_, LUA_REGISTRYINDEX, redis_doorway_);
   lua_getmetatable(state_, -1);
@@ -451,6 +461,7 @@ void Interpreter::start_run(uint64_t seed, size_t more_bytes) {
 // Runs that stay small never come to a collection here: Lua's own keeps the heap below twice what lives in it.
 void Interpreter::end_run(bool out_of_memory) {
   if (!out_of_memory && heap_.used_bytes() < collect_from_) return;
+  forget_keys_and_arguments();
   // Each collection halves what Lua keeps to build strings in: as long as that, or something else, is large.
   for (size_t before = SIZE_MAX; heap_.used_bytes() < before - before / 8;) {
     before = heap_.used_bytes();

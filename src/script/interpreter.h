@@ -70,6 +70,7 @@ class Interpreter {
 
  private:
   friend struct Sandbox;
+  void forget_keys_and_arguments();
   int protected_number(lua_State* L, int index) const {
     const void* table = lua_topointer(L, index);
     for (int i = 0; i < protected_count_; i++)

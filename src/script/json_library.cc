@@ -45,11 +45,19 @@ class Encoder {
  private:
   void fail(const char* why) { luaL_error(L_, "Cannot serialise %s: %s", luaL_typename(L_, -1), why); }
 
+  // In parts, so that not all of it has room to become six times as long.
   void string(Bytes text) {
+    constexpr size_t kPart = 16384;
+    out_.append('"');
+    for (; text.size() > kPart; text.remove_prefix(kPart)) escaped(text.substr(0, kPart));
+    escaped(text);
+    out_.append('"');
+  }
+
+  void escaped(Bytes text) {
     static const char kHex[] = "0123456789abcdef";
-    char* p = out_.reserve(text.size() * 6 + 2);
+    char* p = out_.reserve(text.size() * 6);
     char* start = p;
-    *p++ = '"';
     for (char ch : text) {
       auto c = static_cast<unsigned char>(ch);
       char short_form = c == '"' ? '"' : c == '\\' ? '\\' : c == '/' ? '/' : c == '\b' ? 'b' : c == '\t' ? 't'
@@ -64,7 +72,6 @@ class Encoder {
         *p++ = ch;
       }
     }
-    *p++ = '"';
     out_.advance(static_cast<size_t>(p - start));
   }
 

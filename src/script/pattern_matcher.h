@@ -20,6 +20,7 @@ class PatternMatcher {
 
   // Where the match that begins at `start` ends, null if there is none. Raises what is wrong with the pattern.
   const char* match(const char* start) {
+    steps_.count();
     captures_ = 0;
     return match(start, pattern_);
   }

@@ -149,11 +149,12 @@ void ScriptEngine::run(Call& c, const ScriptJob& job) {
 // A run that was ended from outside leaves nothing behind: of one whose server ends nobody sees what it did.
 void ScriptEngine::take_back(Run& run) {
   if (!run.ended && !run.killed) return;
-  if (run.wrote && run.undo && run.undo->complete()) {
+  bool changed = run.wrote || (run.undo && !run.undo->empty());
+  if (changed && run.undo && run.undo->complete()) {
     run.undo->roll_back();
     run.call.keyspace.stats().changes = run.changes_before;
   }
-  if (run.ended || run.wrote) dispatcher_.effects().drop_from(run.effects_before);
+  if (run.ended || changed) dispatcher_.effects().drop_from(run.effects_before);
 }
 
 // An error of a command that the run passes on was counted where it came from, which the reply does not do again; yet
@@ -297,6 +298,7 @@ Bytes ScriptEngine::refusal_of(const Prepared& p) {
 int ScriptEngine::call_command(lua_State* L, Interpreter& lua, bool raise) {
   int count = lua_gettop(L);
   if (!run_) return luaL_error(L, "redis.call can only be used while a script runs");
+  poll_if_late(L);
   if (count == 0) {
     push_error(L, "ERR Please specify at least one argument for this redis lib call", false);
     return finish_call(L, raise);
@@ -313,10 +315,10 @@ int ScriptEngine::call_command(lua_State* L, Interpreter& lua, bool raise) {
     push_error(L, refusal, true);
     return finish_call(L, raise);
   }
-  if (p.command->flags & command_flag::kWrite) {
-    run_->wrote = true;
-    if (run_->undo) run_->undo->record(session_.db, *p.command->info, p.argv);
-  }
+  if (p.command->flags & command_flag::kWrite) run_->wrote = true;
+  // PFCOUNT keeps its estimate, which counts as no write, but is one.
+  if (run_->undo && (p.command->flags & (command_flag::kWrite | command_flag::kMayReplicate)))
+    run_->undo->record(session_.db, *p.command->info, p.argv);
   if (!session_.out.empty()) session_.out.clear();   // of a call that ended in the middle
   size_t effects = dispatcher_.effects().gathered();
   dispatcher_.run_nested(session_, p);

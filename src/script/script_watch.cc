@@ -1,7 +1,9 @@
 // Scripts that run for long: the alarm, the hook, BUSY, and the end by SCRIPT KILL. Libraries whose load takes long.
 //
 // An ordinary run costs nothing here: the alarm is set once and found to be too early again and again. Only when it
-// goes off during a run that has passed the threshold a hook is set, which Lua calls every few thousand instructions.
+// goes off during a run that has passed the threshold a hook is set, which Lua calls every hundred instructions. (Not
+// before every call as well: errors that are raised there lame the hook.) What may be long within one of them asks by
+// itself (steps.h).
 #include "base/log.h"
 #include "base/ticks.h"
 #include "script/reply_values.h"
@@ -12,7 +14,7 @@ namespace vitrine {
 
 namespace {
 
-constexpr int kHookInstructions = 10000;
+constexpr int kHookInstructions = 100;
 constexpr uint64_t kPollNs = 1000000;
 constexpr int64_t kLongestAlarmMs = int64_t{1} << 31;
 
@@ -65,7 +67,8 @@ void ScriptEngine::hook(lua_State* L, lua_Debug*) {
   if (!engine) return;
   if (engine->library_) return engine->end_load(L);
   if (!engine->run_) return;
-  if (!engine->must_end()) lua_sethook(L, hook, LUA_MASKCOUNT, kHookInstructions);
+  if (!engine->must_end() && lua_gethookcount(L) != kHookInstructions)
+    lua_sethook(L, hook, LUA_MASKCOUNT, kHookInstructions);
   engine->poll(L);
 }
 
@@ -98,7 +101,7 @@ void ScriptEngine::poll(lua_State* L) {
   lua_error(L);
 }
 
-void Steps::poll() { lua_.engine().poll_if_late(L_); }
+void Steps::ask() { lua_.engine().poll_if_late(L_); }
 
 // A library must not hold up the server when it is loaded: nobody could end it.
 void ScriptEngine::end_load(lua_State* L) {

@@ -14,20 +14,20 @@ class Steps {
  public:
   Steps(lua_State* L, Interpreter& lua) : L_(L), lua_(lua) {}
 
-  // A step is what takes some nanoseconds. Raises when the script must end.
+  // A step is what takes some nanoseconds. Each raises when the script must end.
   void count(size_t steps = 1) {
     if (steps < left_) [[likely]] {
       left_ -= steps;
     } else {
       left_ = kBetweenPolls;
-      poll();
+      ask();
     }
   }
+  // Before what may be one long step.
+  void ask();   // script_watch.cc
 
  private:
   static constexpr size_t kBetweenPolls = 10000;
-
-  void poll();   // script_watch.cc
 
   lua_State* L_;
   Interpreter& lua_;

@@ -1,6 +1,7 @@
 // The functions of the library `string` that are ours: those with patterns, because LuaJIT's cannot be interrupted, and
-// string.rep, which takes its count modulo 2^32 there.
+// those that take numbers modulo 2^32 there.
 #include <algorithm>
+#include <climits>
 #include <cstring>
 
 #include "script/byte_buffer.h"
@@ -19,17 +20,40 @@ Bytes check_bytes(lua_State* L, int arg) {
   return {text, size};
 }
 
-// Where a search begins, from 0 on: a negative number counts from the end.
-size_t start_of_search(lua_State* L, int arg, size_t size) {
-  lua_Integer given = luaL_optinteger(L, arg, 1);
-  if (given < 0) given += static_cast<lua_Integer>(size) + 1;
-  return std::min(static_cast<size_t>(std::max<lua_Integer>(given - 1, 0)), size);
-}
-
 int push_range(lua_State* L, Bytes subject, const char* start, const char* end) {
   lua_pushinteger(L, start - subject.data() + 1);
   lua_pushinteger(L, end - subject.data());
   return 2;
+}
+
+// Where a position in a text of this size is, from 1 on: a negative one counts from the end; 0: before it.
+lua_Integer position_in(lua_Integer given, size_t size) {
+  if (given < 0) given += static_cast<lua_Integer>(size) + 1;
+  return std::max<lua_Integer>(given, 0);
+}
+
+// The part from `first` to `last`, positions as position_in gives them.
+Bytes part_of(Bytes text, lua_Integer first, lua_Integer last) {
+  first = std::max<lua_Integer>(first, 1);
+  last = std::min(last, static_cast<lua_Integer>(text.size()));
+  return first > last ? Bytes() : text.substr(static_cast<size_t>(first - 1), static_cast<size_t>(last - first + 1));
+}
+
+int sub(lua_State* L) {
+  Bytes text = check_bytes(L, 1);
+  lua_Integer first = position_in(luaL_checkinteger(L, 2), text.size());
+  push_bytes(L, part_of(text, first, position_in(luaL_optinteger(L, 3, -1), text.size())));
+  return 1;
+}
+
+int byte(lua_State* L) {
+  Bytes text = check_bytes(L, 1);
+  lua_Integer first = position_in(luaL_optinteger(L, 2, 1), text.size());
+  Bytes part = part_of(text, first, position_in(luaL_optinteger(L, 3, first), text.size()));
+  if (part.size() > static_cast<size_t>(INT_MAX)) return luaL_error(L, "string slice too long");
+  luaL_checkstack(L, static_cast<int>(part.size()), "string slice too long");
+  for (char c : part) lua_pushinteger(L, static_cast<unsigned char>(c));
+  return static_cast<int>(part.size());
 }
 
 int find_plain(lua_State* L, Bytes subject, size_t from, Bytes wanted) {
@@ -42,7 +66,8 @@ int find_plain(lua_State* L, Bytes subject, size_t from, Bytes wanted) {
 
 int find_or_match(lua_State* L, bool find) {
   Bytes subject = check_bytes(L, 1), pattern = check_bytes(L, 2);
-  size_t from = start_of_search(L, 3, subject.size());
+  lua_Integer start_at = std::max<lua_Integer>(position_in(luaL_optinteger(L, 3, 1), subject.size()) - 1, 0);
+  size_t from = std::min(static_cast<size_t>(start_at), subject.size());
   if (find && (lua_toboolean(L, 4) || !std::strpbrk(pattern.data(), kSpecials)))
     return find_plain(L, subject, from, pattern);
   bool anchored = pattern.starts_with('^');
@@ -84,13 +109,15 @@ int gmatch(lua_State* L) {
 // The third argument of gsub: what stands in a match's place.
 class Replacement {
  public:
-  Replacement(lua_State* L, PatternMatcher& matcher) : L_(L), matcher_(matcher), type_(lua_type(L, 3)) {
+  Replacement(lua_State* L, Interpreter& lua, PatternMatcher& matcher)
+      : L_(L), steps_(L, lua), matcher_(matcher), type_(lua_type(L, 3)) {
     luaL_argcheck(L, type_ == LUA_TNUMBER || type_ == LUA_TSTRING || type_ == LUA_TFUNCTION || type_ == LUA_TTABLE, 3,
                   "string/function/table expected");
     if (type_ == LUA_TNUMBER || type_ == LUA_TSTRING) text_ = bytes_at(L, 3);
   }
 
   void append_to(ByteBuffer& out, const char* start, const char* end) {
+    if (type_ == LUA_TFUNCTION || type_ == LUA_TTABLE) steps_.ask();
     if (type_ == LUA_TFUNCTION) {
       lua_pushvalue(L_, 3);
       lua_call(L_, matcher_.push_captures(start, end), 1);
@@ -110,6 +137,7 @@ class Replacement {
   // %1 to %9 are captures, %0 is the match, any other character behind a % stands for itself.
   void append_text(ByteBuffer& out, const char* start, const char* end) {
     for (size_t i = 0; i < text_.size(); i++) {
+      steps_.count();
       size_t escape = std::min(text_.find('%', i), text_.size());
       out.append(text_.substr(i, escape - i));
       if ((i = escape) == text_.size()) return;
@@ -127,6 +155,7 @@ class Replacement {
   }
 
   lua_State* L_;
+  Steps steps_;
   PatternMatcher& matcher_;
   int type_;
   Bytes text_;
@@ -140,7 +169,7 @@ int gsub(lua_State* L) {
   if (anchored) pattern.remove_prefix(1);
   int most = luaL_optint(L, 4, static_cast<int>(subject.size()) + 1), count = 0;
   PatternMatcher matcher(L, lua, subject, pattern);
-  Replacement replacement(L, matcher);
+  Replacement replacement(L, lua, matcher);
   ByteBuffer out(L);
   const char *at = subject.data(), *subject_end = at + subject.size(), *copied = at;
   while (count < most && at <= subject_end) {
@@ -165,6 +194,7 @@ int rep(lua_State* L) {
   constexpr double kMostBytes = 0x7fffff00;
   size_t size = check_bytes(L, 1).size();
   double count = luaL_checknumber(L, 2);
+  Steps(L, Interpreter::of(L)).ask();
   if (count > 0 && count * static_cast<double>(size) > kMostBytes) return luaL_error(L, "resulting string too large");
   lua_settop(L, 2);
   lua_pushvalue(L, lua_upvalueindex(2));
@@ -176,8 +206,8 @@ int rep(lua_State* L) {
 }  // namespace
 
 void add_string_functions(lua_State* L, Interpreter& lua) {
-  static const luaL_Reg kFunctions[] = {{"find", find}, {"match", match}, {"gmatch", gmatch}, {"gsub", gsub},
-                                        {nullptr, nullptr}};
+  static const luaL_Reg kFunctions[] = {{"sub", sub},       {"byte", byte}, {"find", find},      {"match", match},
+                                        {"gmatch", gmatch}, {"gsub", gsub}, {nullptr, nullptr}};
   add_functions(L, lua, kFunctions);
   replace_function(L, lua, "rep", rep);
 }

@@ -18,7 +18,6 @@ int insert(lua_State* L) {
     case 2: break;
     case 3:
       at = luaL_checkint(L, 2);
-      luaL_argcheck(L, at >= 1, 2, "position out of bounds");   // below, it would move what is not there
       if (at > end) end = at;
       for (int i = end; i > at; i--) {
         steps.count();
@@ -71,8 +70,8 @@ class Sorter {
   }
 
   bool is_less(int a, int b) {
-    steps_.count();
-    if (!has_order_) return lua_lessthan(L_, a, b);
+    if (!has_order_) return steps_.count(), lua_lessthan(L_, a, b);
+    steps_.ask();
     lua_pushvalue(L_, 2);
     lua_pushvalue(L_, a - 1);
     lua_pushvalue(L_, b - 2);

@@ -13,8 +13,10 @@ namespace vitrine {
 namespace {
 
 Value copy_of(const Entry& entry) {
-  if (entry.inline_text()) return make_string(entry.text(), false);
-  return Value(type_ops(entry.type()).clone(entry.object()));
+  Value copy = entry.inline_text() ? make_string(entry.text(), false)
+                                   : Value(type_ops(entry.type()).clone(entry.object()));
+  copy->edited = entry.edited();
+  return copy;
 }
 
 }  // namespace
@@ -31,7 +33,7 @@ void UndoLog::record_key(int db, Bytes key) {
 
 void UndoLog::record(int db, const CommandInfo& info, std::span<const Bytes> argv) {
   if (!may_have_keys(info)) {
-    complete_ = false;
+    if (info.flags & command_flag::kWrite) complete_ = false;   // else it is PUBLISH, which changes no key
     return;
   }
   std::vector<KeyAt> keys;

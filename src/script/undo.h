@@ -26,6 +26,7 @@ class UndoLog {
   void record(int db, const CommandInfo& info, std::span<const Bytes> argv);
   // False once a command ran whose changes are not known.
   bool complete() const { return complete_; }
+  bool empty() const { return before_.empty(); }
   // Every key becomes what it was. REQUIRES: complete().
   void roll_back();
 

@@ -262,6 +262,28 @@ def test_secrets_are_not_shown(tmp_path):
 
 
 @ours
+@pytest.mark.parametrize('line, shown', [
+    ('requirepass SEKRIT extra', 'requirepass (redacted)'),
+    ('user a on >SEKRIT #abc', 'user a on >(redacted) #(redacted)'),
+    ('tls-key-file-pass SEKRIT x', 'tls-key-file-pass (redacted)'), ('masterauth SEKRIT x', 'masterauth (redacted)'),
+    ('requirepas SEKRIT', 'requirepas (redacted)'), ('requirepass "SEKRIT', 'requirepass (redacted)'),
+    ('user a on >"SEKRIT', 'user (redacted)'), ('port 1 -requirepass SEKRIT', 'port 1 -requirepass (redacted)'),
+    ('user a on ~x badrule', 'user a on ~x (redacted)'), ('user a on +get <~x', 'user a on +get <(redacted)'),
+    ('bind "127.0.0.1', 'bind "127.0.0.1'), ('tcp-backlog many', 'tcp-backlog many'), ('user a ~"', 'user (redacted)')])
+def test_a_wrong_line_is_quoted_without_its_password(tmp_path, line, shown):
+    output = start_and_fail(tmp_path, line)
+    assert f">>> '{shown}'\n" in output and 'SEKRIT' not in output
+
+
+@ours
+@pytest.mark.parametrize('words', [['--requirepass', 'SEKRIT', 'extra'], ['--user', 'a', 'on', '>SEKRIT', '#abc'],
+                                   ['--port', '1', '-requirepass', 'SEKRIT'], ['--requirepas', 'SEKRIT']])
+def test_a_wrong_argument_is_quoted_without_its_password(tmp_path, words):
+    status, output = harness.run_once(PEER, words, cwd=tmp_path)
+    assert status == 1 and '(redacted)' in output and 'SEKRIT' not in output
+
+
+@ours
 def test_a_crash_report_hides_passwords(tmp_path):
     with harness.peer(PEER, ('dir', str(tmp_path))) as server, socket.create_server(('127.0.0.1', 0)) as silent:
         with server.client() as admin:

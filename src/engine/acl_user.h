@@ -71,6 +71,9 @@ class AclUser {
 // is empty, or the word with a parenthesis that is never closed.
 std::string join_selectors(std::span<const Bytes> words, std::vector<std::string>& rules);
 
+// A rule as others may see it: without the password that it adds or removes.
+std::string shown_rule(const std::string& rule);
+
 // The user that a `user` line of the configuration describes, or what is wrong with it. `channels` must outlive the
 // user.
 struct UserLineProblem {

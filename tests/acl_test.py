@@ -82,6 +82,47 @@ def test_who_waits_is_asked_again(server, admin):
     assert admin.ok('LLEN', 'l') == 1
 
 
+@ours
+def test_a_late_refusal_of_who_waits_is_counted(server, admin):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '~*')
+    al = login(server, 'al')
+    admin.ok('CONFIG', 'RESETSTAT')
+    al.send('BLPOP', 'kz', '0')
+    harness.eventually(lambda: harness.info(admin, 'blocked_clients') == '1')
+    admin.ok('ACL', 'SETUSER', 'al', '-blpop')
+    admin.ok('LPUSH', 'kz', '1')
+    assert al.reply().startswith(b'NOPERM')
+    assert harness.info(admin, 'errorstat_NOPERM') == 'count=1'
+    assert harness.info(admin, 'total_error_replies') == '1'
+    assert ',rejected_calls=1,failed_calls=0' in harness.info(admin, 'cmdstat_blpop')
+    assert al.pipeline([('MULTI',), ('SET', 'a', '1'), ('EXEC',)])[2] == [b'OK']
+
+
+@pytest.mark.parametrize('queue, denied, failed', [
+    ([('SET', 'a', '1')], 1, 0), ([('SET', 'a', '1'), ('SET', 'b', '1')], 2, 0),
+    ([('INCR', 'x'), ('GET', 'x'), ('SET', 'a', '1')], 1, 1)])
+def test_late_refusals_within_exec_are_counted_once(server, admin, queue, denied, failed):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '~*')
+    admin.ok('SET', 'x', 'word')
+    al = login(server, 'al')
+    al.pipeline([('MULTI',), *queue])
+    admin.ok('CONFIG', 'RESETSTAT')
+    admin.ok('ACL', 'SETUSER', 'al', '-set')
+    assert len(al.ok('EXEC')) == len(queue)
+    assert harness.info(admin, 'errorstat_NOPERM') == f'count={denied}'
+    assert harness.info(admin, 'total_error_replies') == str(denied + failed)
+    assert harness.info(admin, 'cmdstat_exec').endswith('rejected_calls=0,failed_calls=1')
+
+
+def test_the_log_names_exec_for_what_it_refused(server, admin):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '~*')
+    al = login(server, 'al')
+    al.pipeline([('MULTI',), ('ACL', 'SETUSER', 'al', '-set'), ('SET', 'a', '1'), ('PING',), ('EXEC',)])
+    entry = admin.ok('ACL', 'LOG')[0]
+    assert b' cmd=exec ' in dict(zip(entry[::2], entry[1::2]))[b'client-info']
+    assert b' cmd=exec ' in next(line for line in admin.ok('CLIENT', 'LIST').splitlines() if b'user=al' in line)
+
+
 def test_requirepass_is_the_default_users_password(server, admin):
     admin.ok('CONFIG', 'SET', 'requirepass', 'one')
     assert len(lines(admin)) == 1 and ' #' in lines(admin)[0]

@@ -162,6 +162,7 @@ bool Dispatcher::still_permitted(Session& session, const Command& command, std::
   acl_->note(session, verdict, AclContext::multi, keyspace_.now_ms());
   session.reply.error(Acl::refusal_of_queued(verdict));
   count_error(session.reply.last_error_code());
+  nested_errors_++;
   return false;
 }
 
@@ -249,8 +250,12 @@ bool Dispatcher::refused(Session& session, const Prepared& p) {
 }
 
 void Dispatcher::note_refusal(Session& session, const Prepared& p) {
-  if (p.command && p.command->subcommands.empty()) p.command->stats.rejected++;
   if (session.transaction.open) session.transaction.spoiled = true;
+  count_refusal(session, p);
+}
+
+void Dispatcher::count_refusal(Session& session, const Prepared& p) {
+  if (p.command && p.command->subcommands.empty()) p.command->stats.rejected++;
   count_error(session.reply.last_error_code());
 }
 
@@ -465,7 +470,8 @@ void Dispatcher::serve_waiters() {
     stats_.blocked_runs++;
     bool muted = session.is_muted();
     OutputBuffer::Mark before = muted ? session.out.mark() : OutputBuffer::Mark{};
-    if (!refuse_denied(session, p)) execute(session, command, argv, p.hash, p.key, false, &fed);
+    if (refuse_denied(session, p)) count_refusal(session, p);
+    else execute(session, command, argv, p.hash, p.key, false, &fed);
     if (muted) finish_reply(session, before);
     if (session.pushes) send_pushes(session);
     if (!session.parked && session.peer) session.peer->resume();

@@ -123,6 +123,18 @@ def test_the_log_names_exec_for_what_it_refused(server, admin):
     assert b' cmd=exec ' in next(line for line in admin.ok('CLIENT', 'LIST').splitlines() if b'user=al' in line)
 
 
+@ours
+def test_who_only_writes_cannot_compare(server, admin):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '%W~*')
+    al = login(server, 'al')
+    assert al.ok('SET', 'k', 'secret') == b'OK'
+    for words in (['SET', 'k', 'x', 'IFEQ', 'secret'], ['SET', 'k', 'x', 'IFDNE', '0' * 16],
+                  ['DELEX', 'k', 'IFEQ', 'x'], ['DELIFEQ', 'k', 'x'], ['SET', 'k', 'x', 'GET']):
+        assert al.call(*words).startswith(b'NOPERM'), words
+    assert admin.ok('COMMAND', 'GETKEYSANDFLAGS', 'DELEX', 'k', 'IFEQ', 'v') == [[b'k', [b'RW', b'access', b'delete']]]
+    assert al.ok('DELEX', 'k') == 1
+
+
 def test_requirepass_is_the_default_users_password(server, admin):
     admin.ok('CONFIG', 'SET', 'requirepass', 'one')
     assert len(lines(admin)) == 1 and ' #' in lines(admin)[0]

@@ -90,6 +90,10 @@ TEST_F(AclTest, EveryKeyMustBePermittedForWhatIsDoneToIt) {
   EXPECT_EQ(verdict("u", {"get", "w"}), "key w");
   EXPECT_EQ(verdict("u", {"set", "w", "1"}), "");
   EXPECT_EQ(verdict("u", {"set", "w", "1", "GET"}), "key w");
+  EXPECT_EQ(verdict("u", {"set", "w", "1", "IFEQ", "0"}), "key w");
+  EXPECT_EQ(verdict("u", {"delex", "w", "IFEQ", "0"}), "key w");
+  EXPECT_EQ(verdict("u", {"delex", "w"}), "");
+  EXPECT_EQ(verdict("u", {"delifeq", "w", "0"}), "key w");
   EXPECT_EQ(verdict("u", {"set", "r", "1"}), "key r");
   EXPECT_EQ(verdict("u", {"mget", "a", "r", "w", "x"}), "key w");
   EXPECT_EQ(verdict("u", {"exists", "a", "r", "w"}), "");

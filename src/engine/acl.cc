@@ -99,7 +99,9 @@ AclVerdict Acl::check(const AclUser& user, int db, const CommandInfo& info, std:
 
 AclVerdict Acl::check(const Session& session, const CommandInfo& info, std::span<const Bytes> argv) const {
   if (!session.restricted || !session.acl_user) return {};
-  return check(*session.acl_user, session.db, info, argv);
+  // What is queued behind a SELECT will run in that database.
+  const TransactionState& t = session.transaction;
+  return check(*session.acl_user, t.open && t.db >= 0 ? t.db : session.db, info, argv);
 }
 
 void Acl::note(const Session& session, const AclVerdict& verdict, AclContext context, int64_t now_ms) {

@@ -28,12 +28,6 @@ std::vector<Bytes> split_at_spaces(Bytes line) {
   }
 }
 
-// A rule as the log may show it: without a password.
-std::string shown_rule(const std::string& rule) {
-  bool secret = !rule.empty() && Bytes("><#!").find(rule[0]) != Bytes::npos;
-  return secret ? rule.substr(0, 1) + "(redacted)" : rule;
-}
-
 }  // namespace
 
 // The result is empty, or what is wrong with the line.

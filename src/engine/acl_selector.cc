@@ -164,6 +164,7 @@ std::string AclSelector::apply_command_rule(Bytes rule) {
   const CommandInfo* info = bar == Bytes::npos || !allow ? nullptr : find_command_info(word.substr(0, bar));
   if (info && bar + 1 == word.size()) return kSyntaxError;
   if (!info || !info->subcommands.empty()) return kUnknownCommand;
+  if (has_blank(rule)) return kSyntaxError;   // a line that is written of it would not say the same
   if (info->full_name != info->name) return "Allowing first-arg of a subcommand is not supported";
   return add({About::first_argument, true, 0, info, lower.substr(0, bar) + std::string(rule.substr(bar + 1))}), "";
 }

@@ -75,9 +75,12 @@ TEST_F(AclTest, WrongRulesChangeNothing) {
   std::string before = text("u");
   for (Bytes rule : {"x", "+nosuch", "-@nosuch", "+config|nosuch", "-select|1", "+config|get|x", "+get|", "+", "@",
                      "%~a", "%X~a", "~a b", "&a b", "<p", "#12", "!12", "(on)", "(+nosuch)", "db=", "db=x", "db=-1",
-                     "db=1,"})
+                     "db=1,", "+select|a b"})
     EXPECT_NE(set("u", {"+set", rule}), "") << rule;
   EXPECT_EQ(set("u", {"(+get", "~a"}), "Unmatched parenthesis in acl selector starting at '(+get'.");
+  EXPECT_EQ(set("u", {"(~x) +get)"}), "Unmatched parenthesis in acl selector starting at '(~x) +get)'.");
+  EXPECT_EQ(set("u", {"(~a) ", "+get)"}), "Unmatched parenthesis in acl selector starting at '(~a) '.");
+  EXPECT_EQ(set("u", {"(~x))"}), "Unmatched parenthesis in acl selector starting at '(~x))'.");
   EXPECT_EQ(set("a b", {}), "Usernames can't contain spaces or null characters");
   EXPECT_EQ(set("u", {"~*", "~b"}).substr(0, 45), "Error in ACL SETUSER modifier '~b': Adding a ");
   EXPECT_EQ(text("u"), before);
@@ -90,6 +93,10 @@ TEST_F(AclTest, EveryKeyMustBePermittedForWhatIsDoneToIt) {
   EXPECT_EQ(verdict("u", {"get", "w"}), "key w");
   EXPECT_EQ(verdict("u", {"set", "w", "1"}), "");
   EXPECT_EQ(verdict("u", {"set", "w", "1", "GET"}), "key w");
+  EXPECT_EQ(verdict("u", {"set", "w", "1", "IFEQ", "0"}), "key w");
+  EXPECT_EQ(verdict("u", {"delex", "w", "IFEQ", "0"}), "key w");
+  EXPECT_EQ(verdict("u", {"delex", "w"}), "");
+  EXPECT_EQ(verdict("u", {"delifeq", "w", "0"}), "key w");
   EXPECT_EQ(verdict("u", {"set", "r", "1"}), "key r");
   EXPECT_EQ(verdict("u", {"mget", "a", "r", "w", "x"}), "key w");
   EXPECT_EQ(verdict("u", {"exists", "a", "r", "w"}), "");
@@ -218,8 +225,8 @@ TEST_F(AclTest, TextsReadBack) {
                                     "+get", "-get", "+set", "-set", "+config", "-config", "+config|get", "-config|get",
                                     "-config|set", "+select|1", "+select|2", "-select", "+select", "~a", "%R~*", "%R~a",
                                     "%W~*", "resetkeys", "&a", "&b*", "resetchannels", "db=1,2", "alldbs", "resetdbs",
-                                    "(+get ~a)", "(+@read %W~x &y db=0)", "on", "off", "nopass", ">p", ">q",
-                                    "resetpass", "reset", "clearselectors", "sanitize-payload"};
+                                    "(+get ~a)", "(+@read %W~x &y db=0)", "~x)", "(~y)z +get)", "on", "off", "nopass",
+                                    ">p", ">q", "resetpass", "reset", "clearselectors", "sanitize-payload"};
   for (int round = 0; round < 300; round++) {
     acl.remove_user("a"), acl.remove_user("b");
     ASSERT_EQ(set("a", {}), "");

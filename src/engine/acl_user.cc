@@ -13,6 +13,8 @@ constexpr const char* kBadHash =
     "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters";
 constexpr const char* kNoSuchPassword = "The password you are trying to remove from the user does not exist";
 
+bool is_about_password(Bytes rule) { return !rule.empty() && Bytes("><#!").find(rule[0]) != Bytes::npos; }
+
 bool is_hash(Bytes text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == Bytes::npos;
 }
@@ -59,7 +61,7 @@ std::string AclUser::apply(const std::string& rule) {
   if (word == "skip-sanitize-payload") return payload_ = Payload::skip, "";
   if (word == "reset") return reset(), "";
   if (word == "clearselectors") return selectors_.clear(), "";
-  if (!word.empty() && Bytes("><#!").find(word[0]) != Bytes::npos) return apply_password_rule(rule);
+  if (is_about_password(word)) return apply_password_rule(rule);
   if (word.starts_with('(') && word.ends_with(')')) return add_selector(Bytes(rule).substr(1, rule.size() - 2));
   return root_.apply(rule);
 }
@@ -165,13 +167,31 @@ std::string AclUser::text() const {
   return text;
 }
 
+std::string shown_rule(const std::string& rule) {
+  return is_about_password(rule) ? rule.substr(0, 1) + "(redacted)" : rule;
+}
+
+namespace {
+
+// A word of a selector that ends with a parenthesis closes it for whoever reads the line that is written of the user.
+bool closes_early(Bytes rule) {
+  if (!rule.starts_with('(') || !rule.ends_with(')')) return false;
+  Bytes within = rule.substr(1, rule.size() - 2);
+  return within.ends_with(')') || within.find(") ") != Bytes::npos;
+}
+
+}  // namespace
+
 std::string join_selectors(std::span<const Bytes> words, std::vector<std::string>& rules) {
   Bytes open;   // the word with the parenthesis that is open
   for (Bytes word : words) {
-    if (!open.empty()) (rules.back() += ' ') += word;
-    else rules.emplace_back(word);
-    if (word.ends_with(')')) open = {};
-    else if (open.empty() && word.starts_with('(')) open = word;
+    if (open.empty()) rules.emplace_back();
+    else rules.back() += ' ';
+    rules.back() += word;
+    if (open.empty() && word.starts_with('(')) open = word;
+    if (!word.ends_with(')')) continue;
+    if (closes_early(rules.back())) break;
+    open = {};
   }
   return std::string(open);
 }

@@ -68,8 +68,11 @@ class AclUser {
 };
 
 // Joins words from the one that opens a parenthesis to the one that closes it: "(+get", "~a)" is one rule. The result
-// is empty, or the word with a parenthesis that is never closed.
+// is empty, or the word with a parenthesis that is never closed, or closed more than once.
 std::string join_selectors(std::span<const Bytes> words, std::vector<std::string>& rules);
+
+// A rule as others may see it: without the password that it adds or removes.
+std::string shown_rule(const std::string& rule);
 
 // The user that a `user` line of the configuration describes, or what is wrong with it. `channels` must outlive the
 // user.

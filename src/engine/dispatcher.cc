@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/ticks.h"
 #include "engine/acl.h"
 #include "engine/command_table.h"
@@ -162,6 +163,7 @@ bool Dispatcher::still_permitted(Session& session, const Command& command, std::
   acl_->note(session, verdict, AclContext::multi, keyspace_.now_ms());
   session.reply.error(Acl::refusal_of_queued(verdict));
   count_error(session.reply.last_error_code());
+  nested_errors_++;
   return false;
 }
 
@@ -249,10 +251,24 @@ bool Dispatcher::refused(Session& session, const Prepared& p) {
 }
 
 void Dispatcher::note_refusal(Session& session, const Prepared& p) {
-  if (p.command && p.command->subcommands.empty()) p.command->stats.rejected++;
   if (session.transaction.open) session.transaction.spoiled = true;
+  count_refusal(session, p);
+}
+
+void Dispatcher::count_refusal(Session& session, const Prepared& p) {
+  if (p.command && p.command->subcommands.empty()) p.command->stats.rejected++;
   count_error(session.reply.last_error_code());
 }
+
+namespace {
+
+// A SELECT is queued. One that will fail leaves the database as it is.
+void note_selected(TransactionState& t, Bytes word, int databases) {
+  auto number = parse_int64(word);
+  if (number && *number >= 0 && *number < databases) t.db = static_cast<int>(*number);
+}
+
+}  // namespace
 
 bool Dispatcher::queue_in_transaction(Session& session, const Prepared& p) {
   TransactionState& t = session.transaction;
@@ -263,6 +279,7 @@ bool Dispatcher::queue_in_transaction(Session& session, const Prepared& p) {
   QueuedCommand queued{p.command, {p.argv.begin(), p.argv.end()}};
   for (const std::string& arg : queued.argv) t.queue_bytes += sizeof arg + arg.capacity();
   t.queue.push_back(std::move(queued));
+  if (name == "select") note_selected(t, p.argv[1], keyspace_.databases());
   t.queued_flags |= flags_of(p);
   session.last_command = p.command;
   session.reply.raw("+QUEUED\r\n");
@@ -465,7 +482,8 @@ void Dispatcher::serve_waiters() {
     stats_.blocked_runs++;
     bool muted = session.is_muted();
     OutputBuffer::Mark before = muted ? session.out.mark() : OutputBuffer::Mark{};
-    if (!refuse_denied(session, p)) execute(session, command, argv, p.hash, p.key, false, &fed);
+    if (refuse_denied(session, p)) count_refusal(session, p);
+    else execute(session, command, argv, p.hash, p.key, false, &fed);
     if (muted) finish_reply(session, before);
     if (session.pushes) send_pushes(session);
     if (!session.parked && session.peer) session.peer->resume();

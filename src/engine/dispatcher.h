@@ -187,6 +187,7 @@ class Dispatcher {
   bool passes_freely(const Session& session, const Prepared& p) const;
   bool refused(Session& session, const Prepared& p);
   void note_refusal(Session& session, const Prepared& p);
+  void count_refusal(Session& session, const Prepared& p);
   void execute(Session& session, Command* command, std::span<const Bytes> argv, uint64_t hash, Bytes key, bool nested,
                const Bytes* fed_key);
   void renew_time(uint64_t stamp);
@@ -214,7 +215,7 @@ class Dispatcher {
   uint64_t last_stamp_ = 0;   // when the last command of this batch ended, in ticks; 0: none yet
   std::span<const Bytes> in_hand_;
   Session* session_in_hand_ = nullptr;   // of a script: its client
-  uint64_t nested_errors_ = 0;           // of commands that EXEC has run
+  uint64_t nested_errors_ = 0;           // of commands that EXEC has run or refused
   PubSub pubsub_;
   Tracking tracking_;
   int depth_ = 0;             // commands on the stack: those of a client, within a script that lets them in, as well

@@ -58,9 +58,10 @@ bool any_is(Argv words, Bytes word) {
   return false;
 }
 
-// SET with GET reads what it overwrites.
+// SET with GET, or a condition on the old string, uses what it overwrites.
 uint16_t set_flags(Argv argv) {
-  bool reads = any_is(argv.subspan(3), "get");
+  bool reads = false;
+  for (Bytes word : {"get", "ifeq", "ifne", "ifdeq", "ifdne"}) reads = reads || any_is(argv.subspan(3), word);
   return reads ? key_flag::kRW | key_flag::kAccess | key_flag::kUpdate : key_flag::kOW | key_flag::kUpdate;
 }
 
@@ -109,13 +110,21 @@ bool find_migrate_keys(Argv argv, Keys& found) {
   return true;
 }
 
-bool is_one_of_a_kind(const KeySpec& spec) {
-  return spec.begin == KeySpec::Begin::unknown || spec.flags & (key_flag::kIncomplete | key_flag::kVariableFlags);
+bool is_one_of_a_kind(const CommandInfo& info) {
+  for (const KeySpec& spec : info.keys)
+    if (spec.begin == KeySpec::Begin::unknown || spec.flags & (key_flag::kIncomplete | key_flag::kVariableFlags))
+      return true;
+  return info.name == "delifeq";   // its specification, which is Valkey's, leaves out that it compares
 }
 
 // True when the command is one of those that only we know.
 bool find_by_knowledge(const CommandInfo& info, Argv argv, Keys& found, bool& valid) {
+  constexpr uint16_t kJustDelete = key_flag::kRM | key_flag::kDelete;
+  constexpr uint16_t kCompareAndDelete = key_flag::kRW | key_flag::kAccess | key_flag::kDelete;
   if (info.name == "set") add(found, 1, set_flags(argv));
+  else if (info.name == "delifeq") add(found, 1, kCompareAndDelete);
+  // All that may follow the key of DELEX is a condition on the string.
+  else if (info.name == "delex") add(found, 1, argv.size() > 2 ? kCompareAndDelete : kJustDelete);
   else if (info.name == "bitfield") add(found, 1, bitfield_flags(argv));
   else if (info.name == "sort") valid = find_sort_keys(argv, found);
   else if (info.name == "migrate") valid = find_migrate_keys(argv, found);
@@ -127,9 +136,8 @@ bool find_by_knowledge(const CommandInfo& info, Argv argv, Keys& found, bool& va
 
 bool find_keys(const CommandInfo& info, std::span<const Bytes> argv, std::vector<KeyAt>& found) {
   found.clear();
-  bool valid = true, known = false;
-  for (const KeySpec& spec : info.keys) known = known || is_one_of_a_kind(spec);
-  if (!known || !find_by_knowledge(info, argv, found, valid))
+  bool valid = true;
+  if (!is_one_of_a_kind(info) || !find_by_knowledge(info, argv, found, valid))
     for (const KeySpec& spec : info.keys)
       if (spec.begin != KeySpec::Begin::unknown) valid = valid && find_by_spec(spec, argv, found);
   if (valid && !found.empty()) return true;

@@ -1,6 +1,6 @@
 // Which arguments of a call are keys, and what the command would do to them: by the key specifications of its row
-// (engine/command_table.h), and by knowledge of the few commands whose specifications cannot say it all (SORT, MIGRATE)
-// or whose flags depend on their options (SET, BITFIELD).
+// (engine/command_table.h), and by knowledge of the few commands whose specifications cannot say it all (SORT, MIGRATE,
+// DELIFEQ) or whose flags depend on their options (SET, DELEX, BITFIELD).
 #pragma once
 
 #include <cstdint>

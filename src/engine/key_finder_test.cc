@@ -76,6 +76,12 @@ TEST(KeyFinder, WhatOptionsDecide) {
   EXPECT_EQ(keys_of("set a b"), "1:OW update");
   EXPECT_EQ(keys_of("set a get"), "1:OW update");
   EXPECT_EQ(keys_of("set a b nx GET"), "1:RW access update");
+  EXPECT_EQ(keys_of("set a ifeq"), "1:OW update");
+  for (const char* condition : {"ifeq x", "IFNE x", "ex 5 ifdeq x", "ifdne x"})
+    EXPECT_EQ(keys_of(std::string("set a b ") + condition), "1:RW access update") << condition;
+  EXPECT_EQ(keys_of("delex a"), "1:RM delete");
+  EXPECT_EQ(keys_of("delex a ifeq x"), "1:RW access delete");
+  EXPECT_EQ(keys_of("delifeq a x"), "1:RW access delete");
   EXPECT_EQ(keys_of("bitfield a"), "1:RO access");
   EXPECT_EQ(keys_of("bitfield a overflow sat get u8 1"), "1:RO access");
   EXPECT_EQ(keys_of("bitfield a get u8 1 set u8 1 2"), "1:RW access update");

@@ -64,6 +64,7 @@ struct TransactionState {
   bool open = false;           // between MULTI and EXEC
   bool spoiled = false;        // a queued command was refused: EXECABORT
   bool touched = false;        // a watched key changed: EXEC replies null
+  int db = -1;                 // of the last SELECT that is queued; -1: none is
   uint64_t queued_flags = 0;   // of all queued commands together
   std::vector<QueuedCommand> queue;
   size_t queue_bytes = 0;

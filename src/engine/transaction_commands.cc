@@ -52,11 +52,17 @@ void exec(Call& c, Dispatcher& dispatcher) {
   c.effects.nothing();
   c.reply.array(static_cast<int64_t>(queue.size()));
   std::vector<Bytes> argv;
+  bool refused = false;
   for (const QueuedCommand& queued : queue) {
     argv.assign(queued.argv.begin(), queued.argv.end());
+    c.session.last_command = c.command;   // ACL LOG: who asks is EXEC, not what it ran before
     if (dispatcher.still_permitted(c.session, *queued.command, argv))
       dispatcher.run_nested(c.session, queued.command, argv);
+    else
+      refused = true;
   }
+  if (refused) c.command->stats.failed++;
+  c.session.last_command = c.command;
   t.executing = -1;
   discard_transaction(c.session, dispatcher.watches());
   c.effects.nothing();

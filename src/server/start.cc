@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/numbers.h"
+#include "console/redact.h"
 #include "engine/acl.h"
 #include "engine/session_words.h"
 #include "io/fd.h"
@@ -132,7 +133,8 @@ std::string absolute_path(const char* path) {
 std::expected<void, std::string> read_configuration(int argc, char** argv, Settings& settings, NodeOptions& options) {
   std::string text, file;
   // A file that cannot be read is told in the log, a line that is wrong on standard error.
-  auto fail = [](const ConfigError& error) {
+  auto fail = [&](ConfigError error) {
+    error.text = shown_config_line(error.text, settings);
     if (error.number > 0) return std::unexpected(fatal_config_text(error, kRedisVersion));
     log(LogLevel::warning, "%s", error.reason.c_str());
     return std::unexpected(std::string());

@@ -316,7 +316,7 @@ def test_a_log_that_ends_and_begins_within_a_transaction_has_it_once():
         with server.client() as c:
             c.pipeline([('INCR', 'b'), ('MULTI',), ('INCR', 'a'), ('CONFIG', 'SET', 'appendonly', 'no'), ('INCR', 'b'),
                         ('INCR', 'a'), ('CONFIG', 'SET', 'appendonly', 'yes'), ('INCR', 'a'), ('EXEC',)])
-            harness.eventually(lambda: info(c, 'aof_rewrite_in_progress') == '0')
+            harness.eventually(lambda: info(c)['aof_rewrite_in_progress'] == '0')
             c.ok('INCR', 'b')
         before = state(server)
         restart(server)

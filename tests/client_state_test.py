@@ -180,16 +180,13 @@ def test_what_comes_for_one_who_was_killed_stays_or_goes_to_the_next(server):
         c.ok('DEL', 'q', 'to')
         for command in (('BLPOP', 'q', '0'), ('BLMOVE', 'q', 'to', 'LEFT', 'LEFT', '0')):
             client, number = blocked(server, *command)
-            for words in (('CLIENT', 'KILL', 'ID', number), ('RPUSH', 'q', 'x'), ('LRANGE', 'q', '0', '-1'),
-                          ('EXISTS', 'to'), ('CLIENT', 'UNBLOCK', number)):
-                c.send(*words)
-            assert [c.reply() for _ in range(5)] == [1, 1, [b'x'], 0, 0]
+            assert c.pipeline([('CLIENT', 'KILL', 'ID', number), ('RPUSH', 'q', 'x'), ('LRANGE', 'q', '0', '-1'),
+                               ('EXISTS', 'to'), ('CLIENT', 'UNBLOCK', number)]) == [1, 1, [b'x'], 0, 0]
             c.ok('DEL', 'q')
             client.close()
         first, number = blocked(server, 'BLPOP', 'q', '0')
         second, _ = blocked(server, 'BLPOP', 'q', '0')
-        c.send('CLIENT', 'KILL', 'ID', number), c.send('RPUSH', 'q', 'x')
-        assert [c.reply(), c.reply()] == [1, 1]
+        assert c.pipeline([('CLIENT', 'KILL', 'ID', number), ('RPUSH', 'q', 'x')]) == [1, 1]
         assert second.reply() == [b'q', b'x']
         first.close(), second.close()
 
@@ -198,11 +195,11 @@ def test_nobody_listens_who_was_killed(server):
     with server.client() as c, server.client() as listener:
         number = str(listener.ok('CLIENT', 'ID'))
         listener.ok('SUBSCRIBE', 'news')
-        for words in (('CLIENT', 'KILL', 'ID', number), ('PUBLISH', 'news', 'x'), ('PUBSUB', 'NUMSUB', 'news'),
-                      ('CLIENT', 'TRACKING', 'ON', 'REDIRECT', number)):
-            c.send(*words)
-        assert [c.reply() for _ in range(3)] == [1, 0, [b'news', 0]]
-        assert c.reply().startswith(b'ERR The client ID you want redirect to does not exist')
+        *replies, refusal = c.pipeline([('CLIENT', 'KILL', 'ID', number), ('PUBLISH', 'news', 'x'),
+                                        ('PUBSUB', 'NUMSUB', 'news'),
+                                        ('CLIENT', 'TRACKING', 'ON', 'REDIRECT', number)])
+        assert replies == [1, 0, [b'news', 0]]
+        assert refusal.startswith(b'ERR The client ID you want redirect to does not exist')
 
 
 def test_elements_survive_consumers_that_close(server):

@@ -108,6 +108,15 @@ TEST_F(Commands, ExpiredKeysAreNeverSeen) {
   keyspace.unobserve(&recorder);
 }
 
+TEST_F(Commands, ExpiretimeIsToTheNearestSecond) {
+  run({"set", "k", "v", "pxat", "4102444800499"});
+  EXPECT_EQ(run({"expiretime", "k"}), ":4102444800\r\n");
+  run({"set", "k", "v", "pxat", "4102444800500"});
+  EXPECT_EQ(run({"expiretime", "k"}), ":4102444801\r\n");
+  run({"set", "k", "v", "pxat", "9223372036854775807"});
+  EXPECT_EQ(run({"expiretime", "k"}), ":9223372036854776\r\n");
+}
+
 TEST_F(Commands, AnnounceEachChangeOnceAndTheEndOfEmptyKeys) {
   Recorder recorder;
   keyspace.observe(&recorder);

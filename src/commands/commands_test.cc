@@ -108,6 +108,24 @@ TEST_F(Commands, ExpiredKeysAreNeverSeen) {
   keyspace.unobserve(&recorder);
 }
 
+TEST_F(Commands, AWaitingCommandIsOneCall) {
+  Session& other = open();
+  const Command& blpop = *registry.find("blpop");
+  run(other, {"blpop", "l", "0"});
+  uint64_t before = dispatcher.stats().commands;
+  run({"rpush", "l", "1"});
+  EXPECT_EQ(take_output(other), "*2\r\n$1\r\nl\r\n$1\r\n1\r\n");
+  EXPECT_EQ(blpop.stats.calls, 1u);
+  EXPECT_EQ(dispatcher.stats().commands, before + 1);
+
+  run(other, {"blpop", "l", "0"});
+  waiters.unblock(other, true);
+  EXPECT_EQ(take_output(other), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+  EXPECT_EQ(blpop.stats.failed, 1u);
+  EXPECT_EQ(dispatcher.stats().errors.at("UNBLOCKED"), 1u);
+  EXPECT_EQ(dispatcher.stats().total_errors, 1u);
+}
+
 TEST_F(Commands, ExpiretimeIsToTheNearestSecond) {
   run({"set", "k", "v", "pxat", "4102444800499"});
   EXPECT_EQ(run({"expiretime", "k"}), ":4102444800\r\n");

@@ -28,6 +28,8 @@ class Commands : public testing::Test, protected BareEngine {
     add_list_waiting_commands(registry);
     add_generic_commands(registry);
     add_expiry_commands(registry);
+    add_hash_commands(registry);
+    add_hash_expiry_commands(registry);
     add_set_commands(registry);
     add_set_algebra_commands(registry);
     add_session_commands(registry, dispatcher);
@@ -106,6 +108,51 @@ TEST_F(Commands, ExpiredKeysAreNeverSeen) {
   EXPECT_EQ(run({"get", "k"}), "$-1\r\n");
   EXPECT_EQ(recorder.events, (std::vector<std::string>{"set k", "expire k", "expired k"}));
   keyspace.unobserve(&recorder);
+}
+
+// Whether its fields lie in one block or in a table.
+TEST_F(Commands, AHashWhoseFieldsHaveAllExpiredIsNeverSeen) {
+  for (size_t most : {size_t{512}, size_t{0}}) {
+    options.limits.hash_max_listpack_entries = most;
+    run({"hset", "h", "a", "1", "b", "2"});
+    run({"hpexpire", "h", "100", "fields", "1", "a"});
+    run({"hpexpire", "h", "200", "fields", "1", "b"});
+    pass(150);
+    EXPECT_EQ(run({"exists", "h"}), ":1\r\n");
+    EXPECT_EQ(run({"keys", "*"}), "*1\r\n$1\r\nh\r\n");
+    pass(50);
+    EXPECT_EQ(run({"keys", "*"}), "*0\r\n");
+    EXPECT_EQ(run({"scan", "0"}), "*2\r\n$1\r\n0\r\n*0\r\n");
+    keyspace.hold_removals(true);
+    EXPECT_EQ(run({"type", "h"}), "+none\r\n");
+    EXPECT_EQ(run({"randomkey"}), "$-1\r\n");
+    keyspace.hold_removals(false);
+    EXPECT_EQ(keyspace.database(0).size(), 1u);
+    StreamRecorder sink(dispatcher.effects());
+    Recorder recorder;
+    keyspace.observe(&recorder);
+    EXPECT_EQ(run(most ? std::vector<std::string>{"exists", "h"} : std::vector<std::string>{"randomkey"}),
+              most ? ":0\r\n" : "$-1\r\n");
+    EXPECT_EQ(recorder.events, (std::vector<std::string>{"hexpired h", "del h"}));
+    EXPECT_EQ(keyspace.database(0).size(), 0u);
+    keyspace.unobserve(&recorder);
+  }
+}
+
+TEST_F(Commands, NothingIsCopiedOrMovedOfAHashWhoseFieldsHaveAllExpired) {
+  auto make = [&] {
+    run({"hset", "h", "a", "1"});
+    run({"hpexpire", "h", "100", "fields", "1", "a"});
+    pass(100);
+  };
+  run({"set", "live", "v"});
+  make();
+  EXPECT_EQ(run({"copy", "h", "live", "replace"}), ":0\r\n");
+  EXPECT_EQ(run({"get", "live"}), "$1\r\nv\r\n");
+  make();
+  EXPECT_EQ(run({"rename", "h", "live"}), "-ERR no such key\r\n");
+  make();
+  EXPECT_EQ(run({"get", "h"}), "$-1\r\n");
 }
 
 TEST_F(Commands, AWaitingCommandIsOneCall) {

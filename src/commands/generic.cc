@@ -50,7 +50,7 @@ void keys(Call& c) {
   int64_t n = 0;
   c.keyspace.database(c.db).table().for_each([&](Word w) {
     const Entry* e = Database::Policy::entry(w);
-    if (e->expired(c.now_ms) || (!all && !glob_match(pattern, e->key()))) return;
+    if (c.keyspace.is_due(*e) || (!all && !glob_match(pattern, e->key()))) return;
     c.reply.bulk(e->key());
     n++;
   });
@@ -62,9 +62,9 @@ void randomkey(Call& c) {
   constexpr int kMostHeld = 100;   // tries, when those that have expired may not be removed
   for (int held = 0; database.size() > 0 && held < kMostHeld;) {
     Entry* e = Database::Policy::entry(database.table().random(c.keyspace.random()));
-    if (!e->expired(c.now_ms)) return c.reply.bulk(e->key());
+    if (!c.keyspace.is_due(*e)) return c.reply.bulk(e->key());
     if (c.keyspace.holds_removals()) held++;
-    else c.keyspace.expire(c.db, e, hash_bytes(e->key()));
+    else c.keyspace.find(c.db, e->key(), hash_bytes(e->key()), Keyspace::Touch::peek);   // and is removed
   }
   c.reply.null();
 }
@@ -80,7 +80,7 @@ void scan(Call& c) {
     cursor = table.scan(cursor, [&](Word w) {
       const Entry* e = Database::Policy::entry(w);
       seen++;
-      if (e->expired(c.now_ms) || (args.has_type && type_ops(e->type()).name != Bytes(args.type))) return;
+      if (c.keyspace.is_due(*e) || (args.has_type && type_ops(e->type()).name != Bytes(args.type))) return;
       if (args.has_pattern && !glob_match(args.pattern, e->key())) return;
       found.push_back(e->key());
     });

@@ -56,6 +56,24 @@ def test_a_shorter_log_forgets_at_once(server):
         c.ok('CONFIG', 'SET', 'slowlog-max-len', '128')
 
 
+def test_the_slow_log_shows_what_scripts_call(server):
+    with server.client() as c:
+        c.ok('CLIENT', 'SETNAME', 'me')
+        c.ok('CONFIG', 'SET', 'slowlog-log-slower-than', '0', 'commandlog-request-larger-than', '0')
+        try:
+            c.ok('SLOWLOG', 'RESET'), c.ok('COMMANDLOG', 'RESET', 'large-request')
+            script = "return redis.call('getrange', KEYS[1], 0, 1)"
+            c.ok('EVAL', script, 1, 'key')
+            got = [entry[3:] for entry in c.ok('SLOWLOG', 'GET', '2')]
+            large = [entry[3][0] for entry in c.ok('COMMANDLOG', 'GET', '-1', 'large-request')]
+        finally:
+            c.ok('CONFIG', 'SET', 'slowlog-log-slower-than', '10000', 'commandlog-request-larger-than', '1048576')
+            c.ok('COMMANDLOG', 'RESET', 'large-request'), c.ok('CLIENT', 'SETNAME', '')
+    assert got[0][0][:2] == [b'EVAL', script.encode()] and got[0][2] == b'me'
+    assert got[1] == [[b'getrange', b'key', b'0', b'1'], b'?:0', b'']
+    assert b'EVAL' in large and b'getrange' not in large
+
+
 def test_errors_and_refusals_are_counted_once(server):
     with server.client() as c:
         c.ok('HSET', 'h', 'a', 1)

@@ -439,12 +439,15 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
     else command->stats.failed++;
     count_error(session.reply.last_error_code());
   }
-  if (!scripted && !call.slow_path) {   // what scripts call nobody has sent
-    size_t request = request_bound(argv, nested || fed_key), written = session.out.pending() - pending;
+  if (!call.slow_path && stands_for) {
+    // What scripts call nobody has sent: it may be slow, but not large.
+    size_t request = scripted ? 0 : request_bound(argv, nested || fed_key);
+    size_t written = scripted ? 0 : session.out.pending() - pending;
     if (__builtin_expect(duration >= thresholds.slow_ticks || request >= thresholds.request_bytes ||
                              written >= thresholds.reply_bytes, 0))
       for (CallObserver* observer : notable_observers_)
-        observer->on_notable(session, *command, argv, ticks_to_ns(duration), request_size(argv), written);
+        observer->on_notable(session, *command, argv, ticks_to_ns(duration), scripted ? 0 : request_size(argv),
+                             written);
   }
   in_hand_ = outer_in_hand;
   session_in_hand_ = outer_session;

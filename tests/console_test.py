@@ -74,6 +74,27 @@ def test_the_slow_log_shows_what_scripts_call(server):
     assert b'EVAL' in large and b'getrange' not in large
 
 
+CHANGES = [
+    ('SET a 1', 'RENAME a b', 1), ('SET a 1', 'RENAMENX a b', 1), ('SET a 1', 'MOVE a 3', 1),
+    ('SADD a 1 2', 'SPOP a 2', 2), ('RPUSH a 1', 'LPOP a', 1), ('HSET a f 1 g 2', 'HDEL a f g', 2),
+    ('RPUSH a 1', 'LTRIM a 0 0', 0), ('RPUSH a 1 2 3', 'LTRIM a 1 1', 2), ('RPUSH a 1 2', 'SORT a STORE b', 2),
+    ('SET a xx', 'BITFIELD a SET u8 0 1 SET u8 8 2', 2), ('SET a x', 'BITFIELD a SET u8 0 120 SET u8 0 1', 1),
+    ('PING', 'PFADD a x', 2), ('PFADD a x', 'PFADD a x y z', 2), ('XADD a 1-1 f v', 'XADD a MAXLEN 1 * f v', 1),
+    ('GEOADD a 1 2 x 1 2 y', 'GEORADIUS a 1 2 9 km STORE b', 2)]
+
+
+def test_changes_since_the_last_save_are_counted_as_in_redis(server):
+    with server.client() as c:
+        def changes():
+            return int(info(c, 'persistence')['rdb_changes_since_last_save'])
+        for first, then, wanted in CHANGES:
+            c.ok('FLUSHALL'), c.ok(*first.split())
+            before = changes()
+            c.ok(*then.split())
+            assert changes() - before == wanted, then
+        c.ok('FLUSHALL')
+
+
 def test_errors_and_refusals_are_counted_once(server):
     with server.client() as c:
         c.ok('HSET', 'h', 'a', 1)

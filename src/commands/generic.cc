@@ -115,7 +115,7 @@ void rename_key(Call& c, bool only_if_absent) {
   std::optional<Type> old_type = make_room(c.keyspace, c.db, to, to_hash);
   Value value = c.keyspace.take(c.db, entry, from_hash);
   c.keyspace.put(c.db, to, to_hash, std::move(value), expire_at)->set_access(access, c.keyspace.options().lfu);
-  c.announce(from, "rename_from", EventClass::generic, its_type, true);
+  c.keyspace.announce_also({c.db, from, "rename_from", EventClass::generic, its_type, true});
   c.announce(to, "rename_to", EventClass::generic, its_type);
   if (old_type) c.keyspace.tell_overwritten(c.db, to, *old_type, its_type);
   only_if_absent ? c.reply.integer(1) : c.reply.ok();
@@ -144,7 +144,7 @@ void move(Call& c) {
   uint32_t access = c.keyspace.access_of(*entry);
   Value value = c.keyspace.take(c.db, entry, hash);
   c.keyspace.put(to, key, hash, std::move(value), expire_at)->set_access(access, c.keyspace.options().lfu);
-  c.announce(key, "move_from", EventClass::generic, its_type, true);
+  c.keyspace.announce_also({c.db, key, "move_from", EventClass::generic, its_type, true});
   c.keyspace.announce(to, key, "move_to", EventClass::generic, its_type);
   c.reply.integer(1);
 }

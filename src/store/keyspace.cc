@@ -239,7 +239,7 @@ bool Keyspace::write_back(int db, Entry* entry, uint64_t hash, const Object& obj
   std::string key(entry->key());
   remove(db, entry, hash);
   announce(db, key, event, kind, object.type, true);
-  announce(db, key, "del", EventClass::generic, object.type, true);
+  announce_also({db, key, "del", EventClass::generic, object.type, true});
   return false;
 }
 

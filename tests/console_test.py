@@ -95,6 +95,23 @@ def test_changes_since_the_last_save_are_counted_as_in_redis(server):
         c.ok('FLUSHALL')
 
 
+def test_debug_object_tells_how_a_list_lies_in_nodes(server):
+    with server.client() as c:
+        for size, depth, items, wanted in (
+                (10, 0, range(1000), 'nodes:100 ql_avg_node:10.00 ql_listpack_max:10 ql_compressed:0 '
+                                     'ql_uncompressed_size:3572'),
+                (-1, 1, ['x' * 2000] * 5, 'nodes:3 ql_avg_node:1.67 ql_listpack_max:-1 ql_compressed:1 '
+                                          'ql_uncompressed_size:10041')):
+            c.ok('CONFIG', 'SET', 'list-max-listpack-size', size, 'list-compress-depth', depth)
+            c.ok('RPUSH', 'l', *items)
+            assert f' ql_{wanted} ' in c.ok('DEBUG', 'OBJECT', 'l').decode()
+            c.ok('DEL', 'l')
+        c.ok('CONFIG', 'SET', 'list-max-listpack-size', -2, 'list-compress-depth', 0)
+        c.ok('RPUSH', 'l', 1)
+        assert 'ql_' not in c.ok('DEBUG', 'OBJECT', 'l').decode()
+        c.ok('DEL', 'l')
+
+
 def test_errors_and_refusals_are_counted_once(server):
     with server.client() as c:
         c.ok('HSET', 'h', 'a', 1)

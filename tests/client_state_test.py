@@ -153,6 +153,34 @@ def test_unblock(server):
         assert c.reply() is None
 
 
+def counted(client, command):
+    """(calls, failed calls) of a command, all commands, all errors."""
+    text = client.ok('INFO', 'everything').decode()
+    calls = re.search(rf'cmdstat_{command}:calls=(\d+),.*failed_calls=(\d+)', text)
+    return [int(n) for n in (*calls.groups(), *(re.search(rf'{name}:(\d+)', text)[1] for name in (
+        'total_commands_processed', 'total_error_replies')))]
+
+
+def test_a_waiting_command_is_one_call(server):
+    with server.client() as admin, server.client() as c:
+        number = c.ok('CLIENT', 'ID')
+        admin.ok('CONFIG', 'RESETSTAT')
+        c.send('XREAD', 'BLOCK', '0', 'STREAMS', 'waited', '9-0')
+        eventually(lambda: counted(admin, 'xread'))
+        before = counted(admin, 'xread')[2]
+        for i in range(1, 11):
+            admin.ok('XADD', 'waited', f'{i}-1', 'f', 'v')
+        assert c.reply()[0][0] == b'waited'
+        assert counted(admin, 'xread') == [1, 0, before + 11, 0]
+        c.send('BLPOP', 'nokey', '0')
+        eventually(lambda: admin.ok('CLIENT', 'UNBLOCK', number, 'ERROR') == 1)
+        assert c.reply().startswith(b'UNBLOCKED')
+        calls, failed, _, errors = counted(admin, 'blpop')
+        assert (calls, failed, errors) == (1, 1, 1)
+        assert 'errorstat_UNBLOCKED:count=1' in admin.ok('INFO', 'errorstats').decode()
+        admin.ok('DEL', 'waited')
+
+
 @ours
 def test_no_touch_leaves_the_idle_time(server):
     with server.client() as c:

@@ -99,6 +99,35 @@ def test_passwords():
             assert c.call('QUIT') == b'OK' and c.at_end()
 
 
+LARGE_REQUESTS = [('MSET', *'abcdefghijkl'), ('SET', 'k', 'v' * 20000)]
+
+
+@pytest.mark.parametrize('words', LARGE_REQUESTS, ids=['many', 'long'])
+def test_who_authenticates_may_send_more_at_once(words):
+    with start(('requirepass', 'secret')) as s:
+        for first in (('AUTH', 'secret'), ('HELLO', '2', 'AUTH', 'default', 'secret')):
+            with s.client() as c:
+                assert c.pipeline([('PING',), first, words])[2] == b'OK'
+        with s.client() as c:
+            c.send('AUTH', 'wrong'), c.send(*words)
+            assert c.reply().startswith(b'WRONGPASS')
+            assert c.reply().startswith(b'ERR Protocol error: unauthenticated ') and c.at_end()
+
+
+def test_the_longest_argument_changes_for_what_follows_at_once(server):
+    def limit(mb):
+        return 'CONFIG', 'SET', 'proto-max-bulk-len', f'{mb}mb'
+    long = 'SET', 'k', 'v' * (2 << 20)
+    with server.client() as c, server.client() as other:
+        try:
+            c.ok(*limit(1))
+            assert c.pipeline([('PING',), limit(4), long, ('STRLEN', 'k')]) == [b'PONG', b'OK', b'OK', 2 << 20]
+            c.send_bytes(harness.encode([harness.to_bytes(w) for w in limit(1)]) + b'*1\r\n$2097152\r\nvvv')
+            assert c.reply() == b'OK' and c.reply() == b'ERR Protocol error: invalid bulk length' and c.at_end()
+        finally:
+            other.ok(*limit(512))
+
+
 def test_quit_needs_no_password():
     with start(('requirepass', 'secret')) as s, s.client() as c:
         c.send_bytes(encode([b'QUIT']) + encode([b'PING']))

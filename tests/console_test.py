@@ -56,6 +56,62 @@ def test_a_shorter_log_forgets_at_once(server):
         c.ok('CONFIG', 'SET', 'slowlog-max-len', '128')
 
 
+def test_the_slow_log_shows_what_scripts_call(server):
+    with server.client() as c:
+        c.ok('CLIENT', 'SETNAME', 'me')
+        c.ok('CONFIG', 'SET', 'slowlog-log-slower-than', '0', 'commandlog-request-larger-than', '0')
+        try:
+            c.ok('SLOWLOG', 'RESET'), c.ok('COMMANDLOG', 'RESET', 'large-request')
+            script = "return redis.call('getrange', KEYS[1], 0, 1)"
+            c.ok('EVAL', script, 1, 'key')
+            got = [entry[3:] for entry in c.ok('SLOWLOG', 'GET', '2')]
+            large = [entry[3][0] for entry in c.ok('COMMANDLOG', 'GET', '-1', 'large-request')]
+        finally:
+            c.ok('CONFIG', 'SET', 'slowlog-log-slower-than', '10000', 'commandlog-request-larger-than', '1048576')
+            c.ok('COMMANDLOG', 'RESET', 'large-request'), c.ok('CLIENT', 'SETNAME', '')
+    assert got[0][0][:2] == [b'EVAL', script.encode()] and got[0][2] == b'me'
+    assert got[1] == [[b'getrange', b'key', b'0', b'1'], b'?:0', b'']
+    assert b'EVAL' in large and b'getrange' not in large
+
+
+CHANGES = [
+    ('SET a 1', 'RENAME a b', 1), ('SET a 1', 'RENAMENX a b', 1), ('SET a 1', 'MOVE a 3', 1),
+    ('SADD a 1 2', 'SPOP a 2', 2), ('RPUSH a 1', 'LPOP a', 1), ('HSET a f 1 g 2', 'HDEL a f g', 2),
+    ('RPUSH a 1', 'LTRIM a 0 0', 0), ('RPUSH a 1 2 3', 'LTRIM a 1 1', 2), ('RPUSH a 1 2', 'SORT a STORE b', 2),
+    ('SET a xx', 'BITFIELD a SET u8 0 1 SET u8 8 2', 2), ('SET a x', 'BITFIELD a SET u8 0 120 SET u8 0 1', 1),
+    ('PING', 'PFADD a x', 2), ('PFADD a x', 'PFADD a x y z', 2), ('XADD a 1-1 f v', 'XADD a MAXLEN 1 * f v', 1),
+    ('GEOADD a 1 2 x 1 2 y', 'GEORADIUS a 1 2 9 km STORE b', 2)]
+
+
+def test_changes_since_the_last_save_are_counted_as_in_redis(server):
+    with server.client() as c:
+        def changes():
+            return int(info(c, 'persistence')['rdb_changes_since_last_save'])
+        for first, then, wanted in CHANGES:
+            c.ok('FLUSHALL'), c.ok(*first.split())
+            before = changes()
+            c.ok(*then.split())
+            assert changes() - before == wanted, then
+        c.ok('FLUSHALL')
+
+
+def test_debug_object_tells_how_a_list_lies_in_nodes(server):
+    with server.client() as c:
+        for size, depth, items, wanted in (
+                (10, 0, range(1000), 'nodes:100 ql_avg_node:10.00 ql_listpack_max:10 ql_compressed:0 '
+                                     'ql_uncompressed_size:3572'),
+                (-1, 1, ['x' * 2000] * 5, 'nodes:3 ql_avg_node:1.67 ql_listpack_max:-1 ql_compressed:1 '
+                                          'ql_uncompressed_size:10041')):
+            c.ok('CONFIG', 'SET', 'list-max-listpack-size', size, 'list-compress-depth', depth)
+            c.ok('RPUSH', 'l', *items)
+            assert f' ql_{wanted} ' in c.ok('DEBUG', 'OBJECT', 'l').decode()
+            c.ok('DEL', 'l')
+        c.ok('CONFIG', 'SET', 'list-max-listpack-size', -2, 'list-compress-depth', 0)
+        c.ok('RPUSH', 'l', 1)
+        assert 'ql_' not in c.ok('DEBUG', 'OBJECT', 'l').decode()
+        c.ok('DEL', 'l')
+
+
 def test_errors_and_refusals_are_counted_once(server):
     with server.client() as c:
         c.ok('HSET', 'h', 'a', 1)

@@ -186,9 +186,9 @@ size_t format_double(char (&out)[kDoubleChars], double value) {
   if (std::isnan(value)) return put(out, "nan");
   if (std::isinf(value)) return put(out, value > 0 ? "inf" : "-inf");
   if (value == 0) return put(out, std::signbit(value) ? "-0" : "0");
-  // Every whole number up to here is exact, and prints plainly however few digits it has.
-  constexpr double kPlainLimit = 4503599627370496.0;  // 2^52
-  if (value >= -kPlainLimit && value <= kPlainLimit) {
+  // Whole numbers of up to 17 digits are printed exactly, however few of the digits would do.
+  constexpr double kPlainLimit = 1e17;
+  if (value > -kPlainLimit && value < kPlainLimit) {
     int64_t whole = static_cast<int64_t>(value);
     if (static_cast<double>(whole) == value) return format_int64(out, whole);
   }

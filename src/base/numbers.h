@@ -62,9 +62,9 @@ size_t format_uint64(char* out, uint64_t value);
 int decimal_length(int64_t value);
 int decimal_length(uint64_t value);
 
-// The shortest digits that read back as the same double, laid out as Redis' replies are: whole numbers plainly
-// ("3", "-0"), moderate ones as decimals ("0.1", "1234.5"), others scientifically ("1e+21", "1.5e-7"); "inf",
-// "-inf", "nan". Returns the number of characters written.
+// Whole numbers of up to 17 digits exactly ("3", "-0", "81067744968633648"); else the shortest digits that read back as
+// the same double, laid out as Redis' replies are: moderate ones as decimals ("0.1", "1234.5"), others scientifically
+// ("1e+21", "1.5e-7"); "inf", "-inf", "nan". Returns the number of characters written.
 constexpr size_t kDoubleChars = 40;
 size_t format_double(char (&out)[kDoubleChars], double value);
 std::string format_double(double value);

@@ -130,7 +130,8 @@ void run(Call& c, const Operations& operations, Bytes key, Entry* entry) {
     return;
   }
   size_t size = std::max(bytes.size(), operations.bytes_written());
-  bool grows = size > bytes.size(), written = false, changed = false;
+  bool grows = size > bytes.size();
+  uint64_t changes = 0;
   edit_string(c, key, entry, size, "", [&](char* data) {
     for (const Operation& op : operations.list()) {
       __int128 old = read_field({data, size}, op.at, op.width);
@@ -147,13 +148,14 @@ void run(Call& c, const Operations& operations, Bytes key, Entry* entry) {
         continue;
       }
       write_field(data, op.at, op.width, *value);
-      written = true;
-      changed |= *value != old;
+      changes += grows || *value != old;
       reply_field(c, op.kind == Operation::set ? old : *value);
     }
   });
   // Zero bytes that come of writes which did not fit must be replayed, but have no event.
-  if (changed || grows) c.announce(key, changed || written ? "setbit" : "", EventClass::string, Type::string);
+  if (!changes && !grows) return;
+  c.announce(key, changes ? "setbit" : "", EventClass::string, Type::string);
+  if (changes > 1) c.keyspace.stats().changes += changes - 1;   // announcing counts one
 }
 
 void bitfield(Call& c, bool read_only) {

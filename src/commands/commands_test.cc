@@ -28,6 +28,8 @@ class Commands : public testing::Test, protected BareEngine {
     add_list_waiting_commands(registry);
     add_generic_commands(registry);
     add_expiry_commands(registry);
+    add_hash_commands(registry);
+    add_hash_expiry_commands(registry);
     add_set_commands(registry);
     add_set_algebra_commands(registry);
     add_session_commands(registry, dispatcher);
@@ -106,6 +108,78 @@ TEST_F(Commands, ExpiredKeysAreNeverSeen) {
   EXPECT_EQ(run({"get", "k"}), "$-1\r\n");
   EXPECT_EQ(recorder.events, (std::vector<std::string>{"set k", "expire k", "expired k"}));
   keyspace.unobserve(&recorder);
+}
+
+// Whether its fields lie in one block or in a table.
+TEST_F(Commands, AHashWhoseFieldsHaveAllExpiredIsNeverSeen) {
+  for (size_t most : {size_t{512}, size_t{0}}) {
+    options.limits.hash_max_listpack_entries = most;
+    run({"hset", "h", "a", "1", "b", "2"});
+    run({"hpexpire", "h", "100", "fields", "1", "a"});
+    run({"hpexpire", "h", "200", "fields", "1", "b"});
+    pass(150);
+    EXPECT_EQ(run({"exists", "h"}), ":1\r\n");
+    EXPECT_EQ(run({"keys", "*"}), "*1\r\n$1\r\nh\r\n");
+    pass(50);
+    EXPECT_EQ(run({"keys", "*"}), "*0\r\n");
+    EXPECT_EQ(run({"scan", "0"}), "*2\r\n$1\r\n0\r\n*0\r\n");
+    keyspace.hold_removals(true);
+    EXPECT_EQ(run({"type", "h"}), "+none\r\n");
+    EXPECT_EQ(run({"randomkey"}), "$-1\r\n");
+    keyspace.hold_removals(false);
+    EXPECT_EQ(keyspace.database(0).size(), 1u);
+    StreamRecorder sink(dispatcher.effects());
+    Recorder recorder;
+    keyspace.observe(&recorder);
+    EXPECT_EQ(run(most ? std::vector<std::string>{"exists", "h"} : std::vector<std::string>{"randomkey"}),
+              most ? ":0\r\n" : "$-1\r\n");
+    EXPECT_EQ(recorder.events, (std::vector<std::string>{"hexpired h", "del h"}));
+    EXPECT_EQ(keyspace.database(0).size(), 0u);
+    keyspace.unobserve(&recorder);
+  }
+}
+
+TEST_F(Commands, NothingIsCopiedOrMovedOfAHashWhoseFieldsHaveAllExpired) {
+  auto make = [&] {
+    run({"hset", "h", "a", "1"});
+    run({"hpexpire", "h", "100", "fields", "1", "a"});
+    pass(100);
+  };
+  run({"set", "live", "v"});
+  make();
+  EXPECT_EQ(run({"copy", "h", "live", "replace"}), ":0\r\n");
+  EXPECT_EQ(run({"get", "live"}), "$1\r\nv\r\n");
+  make();
+  EXPECT_EQ(run({"rename", "h", "live"}), "-ERR no such key\r\n");
+  make();
+  EXPECT_EQ(run({"get", "h"}), "$-1\r\n");
+}
+
+TEST_F(Commands, AWaitingCommandIsOneCall) {
+  Session& other = open();
+  const Command& blpop = *registry.find("blpop");
+  run(other, {"blpop", "l", "0"});
+  uint64_t before = dispatcher.stats().commands;
+  run({"rpush", "l", "1"});
+  EXPECT_EQ(take_output(other), "*2\r\n$1\r\nl\r\n$1\r\n1\r\n");
+  EXPECT_EQ(blpop.stats.calls, 1u);
+  EXPECT_EQ(dispatcher.stats().commands, before + 1);
+
+  run(other, {"blpop", "l", "0"});
+  waiters.unblock(other, true);
+  EXPECT_EQ(take_output(other), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+  EXPECT_EQ(blpop.stats.failed, 1u);
+  EXPECT_EQ(dispatcher.stats().errors.at("UNBLOCKED"), 1u);
+  EXPECT_EQ(dispatcher.stats().total_errors, 1u);
+}
+
+TEST_F(Commands, ExpiretimeIsToTheNearestSecond) {
+  run({"set", "k", "v", "pxat", "4102444800499"});
+  EXPECT_EQ(run({"expiretime", "k"}), ":4102444800\r\n");
+  run({"set", "k", "v", "pxat", "4102444800500"});
+  EXPECT_EQ(run({"expiretime", "k"}), ":4102444801\r\n");
+  run({"set", "k", "v", "pxat", "9223372036854775807"});
+  EXPECT_EQ(run({"expiretime", "k"}), ":9223372036854776\r\n");
 }
 
 TEST_F(Commands, AnnounceEachChangeOnceAndTheEndOfEmptyKeys) {

@@ -67,7 +67,7 @@ void ttl_generic(Call& c, bool seconds, bool absolute) {
   if (!entry) return c.reply.integer(-2);
   if (!entry->has_expiry()) return c.reply.integer(-1);
   int64_t ms = entry->expire_at_ms() - (absolute ? 0 : c.now_ms);
-  if (seconds) ms = absolute ? ms / 1000 : (ms + 500) / 1000;
+  if (seconds) ms = ms / 1000 + (ms % 1000 >= 500);   // to the nearest; the latest moment has nothing to be added to
   c.reply.integer(ms);
 }
 void ttl(Call& c) { ttl_generic(c, true, false); }

@@ -50,7 +50,7 @@ void keys(Call& c) {
   int64_t n = 0;
   c.keyspace.database(c.db).table().for_each([&](Word w) {
     const Entry* e = Database::Policy::entry(w);
-    if (e->expired(c.now_ms) || (!all && !glob_match(pattern, e->key()))) return;
+    if (c.keyspace.is_due(*e) || (!all && !glob_match(pattern, e->key()))) return;
     c.reply.bulk(e->key());
     n++;
   });
@@ -62,9 +62,9 @@ void randomkey(Call& c) {
   constexpr int kMostHeld = 100;   // tries, when those that have expired may not be removed
   for (int held = 0; database.size() > 0 && held < kMostHeld;) {
     Entry* e = Database::Policy::entry(database.table().random(c.keyspace.random()));
-    if (!e->expired(c.now_ms)) return c.reply.bulk(e->key());
+    if (!c.keyspace.is_due(*e)) return c.reply.bulk(e->key());
     if (c.keyspace.holds_removals()) held++;
-    else c.keyspace.expire(c.db, e, hash_bytes(e->key()));
+    else c.keyspace.find(c.db, e->key(), hash_bytes(e->key()), Keyspace::Touch::peek);   // and is removed
   }
   c.reply.null();
 }
@@ -80,7 +80,7 @@ void scan(Call& c) {
     cursor = table.scan(cursor, [&](Word w) {
       const Entry* e = Database::Policy::entry(w);
       seen++;
-      if (e->expired(c.now_ms) || (args.has_type && type_ops(e->type()).name != Bytes(args.type))) return;
+      if (c.keyspace.is_due(*e) || (args.has_type && type_ops(e->type()).name != Bytes(args.type))) return;
       if (args.has_pattern && !glob_match(args.pattern, e->key())) return;
       found.push_back(e->key());
     });
@@ -115,7 +115,7 @@ void rename_key(Call& c, bool only_if_absent) {
   std::optional<Type> old_type = make_room(c.keyspace, c.db, to, to_hash);
   Value value = c.keyspace.take(c.db, entry, from_hash);
   c.keyspace.put(c.db, to, to_hash, std::move(value), expire_at)->set_access(access, c.keyspace.options().lfu);
-  c.announce(from, "rename_from", EventClass::generic, its_type, true);
+  c.keyspace.announce_also({c.db, from, "rename_from", EventClass::generic, its_type, true});
   c.announce(to, "rename_to", EventClass::generic, its_type);
   if (old_type) c.keyspace.tell_overwritten(c.db, to, *old_type, its_type);
   only_if_absent ? c.reply.integer(1) : c.reply.ok();
@@ -144,7 +144,7 @@ void move(Call& c) {
   uint32_t access = c.keyspace.access_of(*entry);
   Value value = c.keyspace.take(c.db, entry, hash);
   c.keyspace.put(to, key, hash, std::move(value), expire_at)->set_access(access, c.keyspace.options().lfu);
-  c.announce(key, "move_from", EventClass::generic, its_type, true);
+  c.keyspace.announce_also({c.db, key, "move_from", EventClass::generic, its_type, true});
   c.keyspace.announce(to, key, "move_to", EventClass::generic, its_type);
   c.reply.integer(1);
 }

@@ -231,6 +231,7 @@ void store_found(Call& c, const std::vector<Found>& found, const Query& q, Bytes
   for (const Found& each : found)
     stored.set(each.member.bytes(number), q.store_distance ? each.distance / q.metres : each.score);
   c.put(*q.target, std::move(value), event, EventClass::zset);
+  c.keyspace.stats().changes += found.size() - 1;   // announcing counts one
   c.reply.integer(static_cast<int64_t>(found.size()));
 }
 

@@ -37,7 +37,10 @@ void store_dense(Call& c, Bytes key, Entry* entry, Bytes header, const hll::Regi
 
 namespace {
 
-void announce(Call& c, Bytes key) { c.announce(key, "pfadd", EventClass::string, Type::string); }
+void announce(Call& c, Bytes key, uint64_t changes = 1) {
+  c.announce(key, "pfadd", EventClass::string, Type::string);
+  c.keyspace.stats().changes += changes - 1;   // announcing counts one
+}
 
 size_t sparse_limit(Call& c) { return c.keyspace.options().limits.hll_sparse_max_bytes; }
 
@@ -45,54 +48,56 @@ size_t sparse_limit(Call& c) { return c.keyspace.options().limits.hll_sparse_max
 
 void add_to_dense(Call& c, Bytes key, const FoundSketch& found, std::span<const Bytes> elements) {
   char* registers = const_cast<char*>(hll::body(found.bytes).data());
-  bool changed = false;
+  uint64_t changes = 0;
   for (Bytes element : elements) {
     hll::Mark mark = hll::mark_of(element);
     if (hll::get(registers, mark.index) >= mark.rank) continue;
     hll::set(registers, mark.index, mark.rank);
-    changed = true;
+    changes++;
   }
-  if (changed) {
+  if (changes) {
     hll::forget_estimate(const_cast<char*>(found.bytes.data()));
-    announce(c, key);
+    announce(c, key, changes);
   }
-  c.reply.integer(changed);
+  c.reply.integer(changes > 0);
 }
 
 // The rest of PFADD once the sparse form does not do any more.
-void add_as_dense(Call& c, Bytes key, Entry* entry, hll::SparseEdit& edit, std::span<const Bytes> elements) {
+void add_as_dense(Call& c, Bytes key, Entry* entry, hll::SparseEdit& edit, std::span<const Bytes> elements,
+                  uint64_t changes) {
   hll::Registers registers;
   registers.clear();
   CHECK(registers.merge(edit.sketch()));
   for (Bytes element : elements) {
     hll::Mark mark = hll::mark_of(element);
     uint8_t& rank = registers.ranks[mark.index];
+    changes += mark.rank > rank;
     rank = std::max(rank, mark.rank);
   }
   char header[hll::kHeader];
   std::memcpy(header, edit.sketch().data(), hll::kHeader);
   hll::forget_estimate(header);
   store_dense(c, key, entry, {header, sizeof header}, registers);
-  announce(c, key);
+  announce(c, key, changes);
   c.reply.integer(1);
 }
 
 void add_to_sparse(Call& c, Bytes key, const FoundSketch& found, std::span<const Bytes> elements) {
   using Outcome = hll::SparseEdit::Outcome;
   hll::SparseEdit edit(found.bytes);
-  bool changed = !found.entry;
+  uint64_t changes = !found.entry;   // a new key is one
   for (size_t i = 0; i < elements.size(); i++) {
     Outcome outcome = edit.raise(hll::mark_of(elements[i]), sparse_limit(c));
     if (outcome == Outcome::corrupt) return c.reply.error(kCorruptSketch);
-    if (outcome == Outcome::too_long) return add_as_dense(c, key, found.entry, edit, elements.subspan(i));
-    changed |= outcome == Outcome::changed;
+    if (outcome == Outcome::too_long) return add_as_dense(c, key, found.entry, edit, elements.subspan(i), changes);
+    changes += outcome == Outcome::changed;
   }
-  if (changed) {
+  if (changes) {
     edit.forget_estimate();
     store_sketch(c, key, found.entry, edit.sketch());
-    announce(c, key);
+    announce(c, key, changes);
   }
-  c.reply.integer(changed);
+  c.reply.integer(changes > 0);
 }
 
 void pfadd(Call& c) {

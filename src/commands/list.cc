@@ -199,7 +199,9 @@ void ltrim(Call& c) {
   if (list.wrong_type()) return;
   if (list) {
     Span span = Span::of(first, last, list->size());
-    list->keep(span.index, span.n);
+    // What trims nothing changes nothing, but is told all the same.
+    if (span.n == list->size()) c.keyspace.announce_also({c.db, key, "ltrim", EventClass::list, Type::list, false});
+    else list->keep(span.index, span.n);
   }
   c.reply.ok();
 }

@@ -248,6 +248,7 @@ void store(Call& c, const Order& order, Sorter& sorter) {
   List list(*value, context);
   sorter.for_each_value([&](std::optional<Bytes> v) { list.push(End::right, v.value_or(Bytes())); });
   c.put(order.target, std::move(value), "sortstore", EventClass::list);
+  c.keyspace.stats().changes += n - 1;   // announcing counts one
   c.reply.integer(static_cast<int64_t>(n));
 }
 

@@ -78,6 +78,7 @@ class Add {
     if (c.effects.wanted()) replay(c, *stream, trimmed);
     if (!stream.close() || trimmed == 0) return;
     c.announce(key_, "xtrim", EventClass::stream, Type::stream);
+    c.count_as_one_change();
   }
 
  private:

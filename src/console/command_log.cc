@@ -26,14 +26,16 @@ void CommandLog::on_notable(const Session& session, const Command& command, std:
   auto over = [](uint64_t value, int64_t limit) { return limit >= 0 && value >= static_cast<uint64_t>(limit); };
   uint64_t us = duration_ns / 1000;
   bool slow = over(us, options_.slower_than_us);
-  bool large_request = over(request_bytes, options_.request_larger_than_bytes);
-  bool large_reply = over(reply_bytes, options_.reply_larger_than_bytes);
+  bool scripted = session.origin == Origin::script;
+  bool large_request = !scripted && over(request_bytes, options_.request_larger_than_bytes);
+  bool large_reply = !scripted && over(reply_bytes, options_.reply_larger_than_bytes);
   if (!slow && !large_request && !large_reply) return;
   Entry entry;
   entry.at_s = loop_.clock().wall_ms() / 1000;
   entry.argv = trimmed(shown_arguments(command, argv, settings_));
-  if (session.peer) entry.address = session.peer->address();
-  entry.client_name = session.name;
+  if (scripted) entry.address = "?:0";   // of no client
+  else if (session.peer) entry.address = session.peer->address();
+  if (!scripted) entry.client_name = session.name;
   if (slow) add(Kind::slow, us, entry);
   if (large_request) add(Kind::large_request, request_bytes, entry);
   if (large_reply) add(Kind::large_reply, reply_bytes, entry);

@@ -7,6 +7,7 @@
 #include "console/value_memory.h"
 #include "engine/call.h"
 #include "store/access.h"
+#include "store/list.h"
 #include "store/string.h"
 
 namespace vitrine {
@@ -25,6 +26,29 @@ Bytes encoding_of(const Entry& entry) {
   return type_ops(entry.type()).encoding_name(entry.object());
 }
 
+// The setting list-max-listpack-size that these limits come of.
+int64_t fill_of(const PackedList::Limits& limits) {
+  if (limits.node_items != SIZE_MAX) return static_cast<int64_t>(limits.node_items);
+  int64_t fill = -1;
+  while (fill > -5 && PackedList::Limits::of(fill).node_bytes < limits.node_bytes) fill--;
+  return fill;
+}
+
+// How a list lies in nodes; nothing for what is no such list.
+std::string describe_nodes(const Entry& entry) {
+  if (entry.type() != Type::list || entry.encoding() != List::kNodes) return {};
+  const PackedList& list = *entry.object().as<PackedList>();
+  size_t bytes = 0;
+  constexpr size_t kFrame = Packed::kHeader + 1;   // of a listpack
+  list.for_each_node([&](Bytes run, size_t, bool plain) { bytes += run.size() + (plain ? 0 : kFrame); });
+  char text[160];
+  std::snprintf(text, sizeof text,
+                " ql_nodes:%zu ql_avg_node:%.2f ql_listpack_max:%lld ql_compressed:%d ql_uncompressed_size:%zu",
+                list.node_count(), static_cast<double>(list.size()) / static_cast<double>(list.node_count()),
+                static_cast<long long>(fill_of(list.limits())), list.limits().compress_depth > 0, bytes);
+  return text;
+}
+
 // serializedlength: the bytes of the value's strings and one for each; what a dump would hold without compression.
 void object(Call& c) {
   const Entry* entry = take_entry(c);
@@ -35,11 +59,12 @@ void object(Call& c) {
   });
   uint32_t access = entry->access();
   int64_t idle_s = c.keyspace.options().lfu ? 0 : access::lru_idle_ms(access, c.now_ms) / 1000;
-  char text[256];
+  char text[512];
   std::snprintf(text, sizeof text,
-                "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld memory:%zu",
+                "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld%s memory:%zu",
                 static_cast<const void*>(entry), std::string(encoding_of(*entry)).c_str(), serialized, access,
-                static_cast<long long>(idle_s), key_memory(c.keyspace.database(c.db), *entry, 0));
+                static_cast<long long>(idle_s), describe_nodes(*entry).c_str(),
+                key_memory(c.keyspace.database(c.db), *entry, 0));
   c.reply.simple(text);
 }
 

@@ -60,9 +60,9 @@ void HotKeys::tend() {
   on_switch_();
 }
 
-void HotKeys::on_notable(const Session&, const Command& command, std::span<const Bytes> argv, uint64_t duration_ns,
-                         size_t request_bytes, size_t reply_bytes) {
-  if (!active_ || command.full_name == "exec") return;
+void HotKeys::on_notable(const Session& session, const Command& command, std::span<const Bytes> argv,
+                         uint64_t duration_ns, size_t request_bytes, size_t reply_bytes) {
+  if (!active_ || command.full_name == "exec" || session.origin == Origin::script) return;   // its script counts
   Run& run = *run_;
   uint64_t bytes = request_bytes + reply_bytes;
   run.all_ns += duration_ns;

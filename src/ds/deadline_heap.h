@@ -57,6 +57,13 @@ class DeadlineHeap {
   // How many items are due at `now_ms`; visits only these.
   size_t count_due(int64_t now_ms) const { return size_ == 0 ? 0 : count_due_below(0, now_ms); }
 
+  // Whether all are. Those that were added last are looked at first: they stand in the leaves, where the late ones are.
+  bool all_due(int64_t now_ms) const {
+    for (size_t i = size_; i > 0; i--)
+      if (at(i - 1).at_ms > now_ms) return false;
+    return true;
+  }
+
   size_t memory_bytes() const {
     return segments_.capacity() * sizeof(Item*) + segments_.size() * segment_capacity() * sizeof(Item);
   }

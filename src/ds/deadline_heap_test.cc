@@ -63,6 +63,8 @@ void run_against_model(uint64_t seed, size_t limit, int operations) {
     if (i % 97 == 0) {
       int64_t now = static_cast<int64_t>(random.below(1100));
       ASSERT_EQ(heap.count_due(now), static_cast<size_t>(std::distance(model.begin(), model.upper_bound(now))));
+      ASSERT_EQ(heap.all_due(now), model.empty() || *model.rbegin() <= now);
+      ASSERT_TRUE(heap.all_due(1100));
     }
   }
   while (!heap.empty()) {

@@ -18,7 +18,12 @@ Dispatcher::Dispatcher(Options options, CommandRegistry& registry, Keyspace& key
                        Waiters& waiters, WatchTable& watches)
     : options_(options), acl_(std::make_unique<Acl>(options.clients.acl, sessions)), registry_(registry),
       keyspace_(keyspace), sessions_(sessions), waiters_(waiters), watches_(watches), pubsub_(options.clients),
-      tracking_(keyspace, sessions, options.clients, session_in_hand_) {}
+      tracking_(keyspace, sessions, options.clients, session_in_hand_) {
+  waiters_.on_error = [this](Command& command, Bytes code) {
+    command.stats.failed++;
+    count_error(code);
+  };
+}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -441,22 +446,25 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   uint64_t end = stands_for ? ticks() : 0, duration = end - start;
   if (!nested) last_stamp_ = end;
   if (!nested && duration > longest_ticks_) longest_ticks_ = duration, longest_command_ = command;
-  stats_.commands++;
-  command->stats.calls++;
-  if (stands_for) count_time(command->stats, duration, stands_for, options_.observe.latency_tracking);
+  // A parked command that runs again is still the same call.
+  if (!fed_key) stats_.commands++, command->stats.calls++;
+  if (stands_for) count_time(command->stats, duration, stands_for, options_.observe.latency_tracking && !fed_key);
   // An error of a command that EXEC has run is counted there. (Scripts say which errors are their own.)
   if (__builtin_expect(session.reply.errors() != errors, 0) && nested_errors_ == nested_errors) {
     nested_errors_ += nested && !scripted;
-    if (call.refused) stats_.commands--, command->stats.calls--, command->stats.rejected++;
+    if (call.refused && !fed_key) stats_.commands--, command->stats.calls--, command->stats.rejected++;
     else command->stats.failed++;
     count_error(session.reply.last_error_code());
   }
-  if (!scripted && !call.slow_path) {   // what scripts call nobody has sent
-    size_t request = request_bound(argv, nested || fed_key), written = session.out.pending() - pending;
+  if (!call.slow_path && stands_for) {
+    // What scripts call nobody has sent: it may be slow, but not large.
+    size_t request = scripted ? 0 : request_bound(argv, nested || fed_key);
+    size_t written = scripted ? 0 : session.out.pending() - pending;
     if (__builtin_expect(duration >= thresholds.slow_ticks || request >= thresholds.request_bytes ||
                              written >= thresholds.reply_bytes, 0))
       for (CallObserver* observer : notable_observers_)
-        observer->on_notable(session, *command, argv, ticks_to_ns(duration), request_size(argv), written);
+        observer->on_notable(session, *command, argv, ticks_to_ns(duration), scripted ? 0 : request_size(argv),
+                             written);
   }
   in_hand_ = outer_in_hand;
   session_in_hand_ = outer_session;

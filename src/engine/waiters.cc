@@ -149,6 +149,7 @@ bool Waiters::unblock(Session& session, bool with_error) {
   auto it = parked_.find(session.id);
   if (it == parked_.end() || session.is_leaving()) return false;
   TimeoutReply reply = it->second.timeout_reply;
+  if (with_error && on_error) on_error(*it->second.command, "UNBLOCKED");   // also where nobody is told
   release(session);
   if (session.is_muted()) {
     session.end_skipping();   // nobody is told

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -54,6 +55,8 @@ class Waiters : public KeyObserver {
   int64_t next_deadline_ms() const;
   // CLIENT UNBLOCK: as if the deadline had passed, or with an error. False when it is not parked.
   bool unblock(Session& session, bool with_error);
+  // Told when a parked command ends with an error of this code that it did not reply itself.
+  std::function<void(Command&, Bytes code)> on_error;
 
   size_t parked() const { return parked_.size(); }
   size_t with_deadline() const { return deadlines_.size(); }

@@ -170,8 +170,10 @@ std::expected<Listener, std::string> listen_unix(const std::string& path, unsign
   Fd fd = unix_socket();
   if (!fd) return std::unexpected(failure("socket", errno).text);
   remove_unix_socket(path);
-  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+    if (errno == EADDRINUSE) return std::unexpected(path + " is there already, and is no socket");
     return std::unexpected(failure("bind", errno).text);
+  }
   // Before listening, that is before anybody can connect.
   auto access = set_access(path.c_str(), permissions, group);
   if (!access) return std::unexpected(access.error());

@@ -153,12 +153,17 @@ size_t ClientConnection::parse(Bytes data, size_t batch_end, CommandBatch& batch
 
 size_t ClientConnection::run(std::span<const Prepared> commands) {
   Dispatcher& dispatcher = server_.dispatcher();
+  const int64_t& max_bulk_bytes = server_.client_options().max_bulk_bytes;
+  const int64_t parsed_by = max_bulk_bytes;
+  const bool authenticated = session_->authenticated;
   size_t ran = 0;
   bool goes_on = may_run();
   while (goes_on && ran < commands.size()) {
     auto outcome = dispatcher.run(*session_, commands[ran]);
     if (outcome != Dispatcher::Outcome::held) ran++;
     goes_on = outcome == Dispatcher::Outcome::done && may_go_on() && (has_little_output() || !over_output_limit());
+    // What is behind it was parsed by limits that do not hold any more.
+    if (__builtin_expect(max_bulk_bytes != parsed_by || session_->authenticated != authenticated, 0)) goes_on = false;
   }
   if (!goes_on) parser_.restart();
   else if (!parser_.error().empty()) on_protocol_error();

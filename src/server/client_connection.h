@@ -52,7 +52,8 @@ class ClientConnection final : public Watcher, public Peer {
   bool may_run() const;
   // Appends whole commands to `batch`, up to `batch_end` of them in all; returns the bytes they take.
   size_t parse(Bytes data, size_t batch_end, CommandBatch& batch);
-  // Runs commands that parse() yielded; returns how many before one that must wait or the end of this client.
+  // Runs commands that parse() yielded; returns how many before one that must wait, the end of this client, or a change
+  // of the limits by which they were parsed: then the rest is to be parsed once more.
   size_t run(std::span<const Prepared> commands);
   // What parse() has yielded and nobody ran is parsed once more.
   void parse_again() { parser_.restart(); }

@@ -64,7 +64,7 @@ bool Intake::run_ahead(Arrival& a) {
   size_t ran = a.from->run({prepared_.data() + a.first, commands});
   // Offsets in the batch count from the front of each arrival.
   a.data.remove_prefix(ran == commands ? a.parsed_bytes : ran ? batch_.begin_offset(a.first + ran) : 0);
-  if (ran == commands && commands > 0 && !a.data.empty() && a.from->may_run()) return true;
+  if (ran > 0 && !a.data.empty() && a.from->may_run()) return true;
   a.from->finish_input(a.data);
   return false;
 }

@@ -406,6 +406,19 @@ struct HashOps {
     return earliest;
   }
 
+  static bool all_expired(const Object& o, int64_t now_ms) {
+    if (o.encoding == Hash::kTable) return o.as<FieldTable>()->all_due(now_ms);
+    if (o.encoding != Hash::kPackedExpiring) return false;
+    const auto* expiring = o.as<Hash::ExpiringBlock>();
+    if (expiring->claimed_ms > now_ms || expiring->expiring < length(o)) return false;
+    Packed block(expiring->block);
+    for (auto at = block.begin(), end = block.end(); at != end;) {
+      ++at, ++at;
+      if (at.take().number > now_ms) return false;
+    }
+    return true;
+  }
+
   using Names = std::vector<std::string>;
 
   static size_t remove_expired(Object& o, const TypeContext& context, size_t steps, Names* names) {
@@ -458,6 +471,6 @@ struct HashOps {
 const TypeOps kHashOps = {
     "hash", HashOps::destroy, HashOps::clone, HashOps::encoding_name, HashOps::length, HashOps::memory_of,
     HashOps::free_effort, HashOps::digest, false, hash_rdb_type, save_hash, load_hash,
-    HashOps::rewrite, HashOps::earliest_expiry, HashOps::remove_expired};
+    HashOps::rewrite, HashOps::earliest_expiry, HashOps::remove_expired, HashOps::all_expired};
 
 }  // namespace vitrine

@@ -89,6 +89,9 @@ class FieldTable {
   // kNoExpiry: no field expires.
   int64_t earliest() const { return expiring() ? heap_->front().at_ms : kNoExpiry; }
   size_t count_due(int64_t now_ms) const { return heap_ ? heap_->count_due(now_ms) : 0; }
+  bool all_due(int64_t now_ms) const {
+    return expiring() == size() && earliest() <= now_ms && heap_->all_due(now_ms);
+  }
   // REQUIRES: expiring() > 0.
   Field* first_due() const { return static_cast<Field*>(heap_->front().what); }
 

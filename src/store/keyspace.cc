@@ -42,11 +42,8 @@ Entry* Keyspace::find(int db, Bytes key, uint64_t hash, Touch how) {
     if (!holds_removals_) expire(db, entry, hash);
     entry = nullptr;
   }
+  if (entry && __builtin_expect(entry->has_field_expiry(), 0)) entry = without_due_fields(db, entry, hash, how);
   if (how == Touch::peek) return entry;
-  if (how == Touch::write && entry && __builtin_expect(entry->has_field_expiry(), 0)) {
-    size_t all = SIZE_MAX;
-    entry = remove_due_fields(db, entry, hash, all);
-  }
   if (__builtin_expect(!entry, 0)) {
     if (how != Touch::write) miss(db, key);
     return nullptr;
@@ -54,6 +51,22 @@ Entry* Keyspace::find(int db, Bytes key, uint64_t hash, Touch how) {
   if (how != Touch::write) stats_.hits++;
   if (how != Touch::look) touch(entry);
   return entry;
+}
+
+// With its last live field a hash has gone, whoever looks; a few dead ones are in nobody's way but a writer's.
+Entry* Keyspace::without_due_fields(int db, Entry* entry, uint64_t hash, Touch how) {
+  if (how != Touch::write) {
+    if (!type_ops(entry->type()).all_expired(entry->object(), due_ms_)) return entry;
+    if (holds_removals_) return nullptr;
+  }
+  size_t all = SIZE_MAX;
+  return remove_due_fields(db, entry, hash, all);
+}
+
+bool Keyspace::is_due(const Entry& entry) const {
+  if (entry.expired(due_ms_)) return true;
+  if (__builtin_expect(!entry.has_field_expiry(), 1)) return false;
+  return type_ops(entry.type()).all_expired(entry.object(), due_ms_);
 }
 
 void Keyspace::miss(int db, Bytes key) {
@@ -226,7 +239,7 @@ bool Keyspace::write_back(int db, Entry* entry, uint64_t hash, const Object& obj
   std::string key(entry->key());
   remove(db, entry, hash);
   announce(db, key, event, kind, object.type, true);
-  announce(db, key, "del", EventClass::generic, object.type, true);
+  announce_also({db, key, "del", EventClass::generic, object.type, true});
   return false;
 }
 

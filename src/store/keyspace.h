@@ -127,9 +127,11 @@ class Keyspace {
   // How many values of a database have which size.
   const SizeCensus& sizes(int db) const;
 
-  // The live entry of a key, or null. An expired one is removed first (event "expired"), and for Touch::write so are
-  // its expired fields (event "hexpired").
+  // The live entry of a key, or null. An expired one is removed first (event "expired"); expired fields (event
+  // "hexpired") when all are, and for Touch::write in any case.
   Entry* find(int db, Bytes key, uint64_t hash, Touch touch);
+  // Whether find() would remove this entry.
+  bool is_due(const Entry& entry) const;
 
   // Gives the key this value, whatever it held before. `expire_at_ms`: kNoExpiry, kKeepTtl, or a moment (which may be
   // past: then the key is removed). Announces nothing: follow with announce(). Returns the entry (null: removed).
@@ -225,6 +227,7 @@ class Keyspace {
   void miss(int db, Bytes key);
   void find_overwritten(int db, Bytes key, uint64_t hash, Type type);
   bool removals_wanted() const { return removals_ && removals_->wanted(); }
+  Entry* without_due_fields(int db, Entry* entry, uint64_t hash, Touch how);
   Entry* remove_due_fields(int db, Entry* entry, uint64_t hash, size_t& steps);
   size_t expire_some_of(Database& database, size_t steps);
   size_t expire_fields_of(Database& database, size_t steps);

@@ -176,7 +176,7 @@ size_t List::remove(Bytes item, size_t most, End from) {
 
 void List::keep(size_t index, size_t n) {
   size_t behind = size() - index - n;
-  object_.changes += static_cast<uint32_t>(std::max<size_t>(index + behind, 1));
+  object_.changes += static_cast<uint32_t>(index + behind);
   if (object_.encoding == kPacked) {
     Packed block = packed();
     if (behind) block.erase_range(-static_cast<int64_t>(behind), behind);

@@ -71,9 +71,10 @@ struct TypeOps {
   // Only for types whose elements expire (else null): the earliest expiry (-1: none), of which the caller tells the
   // database's index; and the removal of elements that are due, at most `steps` of them, which counts `changes`, and
   // `rescheduled` when the index must be told again. The names of what was removed are added to `names` unless it is
-  // null.
+  // null. all_expired: whether none is left that is not due.
   int64_t (*earliest_expiry)(const Object&) = nullptr;
   size_t (*remove_expired)(Object&, const TypeContext&, size_t steps, std::vector<std::string>* names) = nullptr;
+  bool (*all_expired)(const Object&, int64_t now_ms) = nullptr;
 };
 
 const TypeOps& type_ops(Type type);

@@ -92,10 +92,12 @@ bool split_quoted(Bytes line, std::vector<std::string>& words) {
 
 size_t RespParser::parse(Bytes buffer, const Limits& limits, CommandBatch& batch) {
   start_ = 0;
+  const size_t before = batch.size();
   while (error_.empty() && start_ < buffer.size() && batch.size() < limits.batch_end) {
     if (remaining_ == 0 && parse_whole(buffer, limits, batch)) continue;
     bool multibulk = remaining_ > 0 || buffer[start_] == '*';
     Step step = multibulk ? parse_multibulk(buffer, limits) : parse_inline(buffer, batch);
+    if (step == Step::over_limit && batch.size() > before) error_.clear(), restart();
     if (step != Step::command) break;
     if (multibulk) yield(buffer, batch);
     start_ += at_;
@@ -182,6 +184,11 @@ RespParser::Step RespParser::fail(std::string text) {
   return Step::failed;
 }
 
+RespParser::Step RespParser::pass_limit(const char* error) {
+  error_ = error;
+  return Step::over_limit;
+}
+
 RespParser::Step RespParser::stop_at_lineless(Bytes buffer, const char* error) {
   if (buffer.size() - start_ - at_ > kMaxInlineBytes) return fail(error);
   return Step::need_more;
@@ -203,7 +210,7 @@ RespParser::Step RespParser::parse_header(Bytes buffer, const Limits& limits) {
   if (cr + 1 >= end) return Step::need_more;
   int64_t count;
   if (!parse_length(base + 1, cr, count) || count > kMaxArguments) return fail("invalid multibulk length");
-  if (count > 10 && !limits.authenticated) return fail("unauthenticated multibulk length");
+  if (count > 10 && !limits.authenticated) return pass_limit("unauthenticated multibulk length");
   at_ = static_cast<size_t>(cr + 2 - base);
   remaining_ = count > 0 ? count : 0;
   bulk_length_ = -1;
@@ -222,9 +229,9 @@ RespParser::Step RespParser::parse_bulks(Bytes buffer, const Limits& limits) {
       if (cr + 1 >= end) return Step::need_more;
       if (*p != '$') return fail(std::string("expected '$', got '") + *p + "'");
       int64_t length;
-      if (!parse_length(p + 1, cr, length) || length < 0 || length > limits.max_bulk_bytes)
-        return fail("invalid bulk length");
-      if (length > 16384 && !limits.authenticated) return fail("unauthenticated bulk length");
+      if (!parse_length(p + 1, cr, length) || length < 0) return fail("invalid bulk length");
+      if (length > limits.max_bulk_bytes) return pass_limit("invalid bulk length");
+      if (length > 16384 && !limits.authenticated) return pass_limit("unauthenticated bulk length");
       bulk_length_ = length;
       at_ = static_cast<size_t>(cr + 2 - base);
     }

@@ -76,7 +76,9 @@ class RespParser {
   static constexpr int64_t kMaxArguments = 2147483647;
 
   // Parses from the front of `buffer`; appends whole commands to `batch`; returns the bytes consumed by them. After an
-  // error (error() not empty) nothing more will be parsed; commands before it are still in the batch.
+  // error (error() not empty) nothing more will be parsed; commands before it are still in the batch. A command past
+  // the limits is an error only where it is the first of a parse(): those before it may change the limits (AUTH, CONFIG
+  // SET), so it is left to the next one.
   size_t parse(Bytes buffer, const Limits& limits, CommandBatch& batch);
 
   // Forgets the command under way: the next parse() begins at a command's first byte again.
@@ -93,13 +95,14 @@ class RespParser {
   int64_t multibulk_remaining() const { return remaining_; }
 
  private:
-  enum class Step { command, need_more, failed };
+  enum class Step { command, need_more, failed, over_limit };
   bool parse_whole(Bytes buffer, const Limits& limits, CommandBatch& batch);
   Step parse_multibulk(Bytes buffer, const Limits& limits);
   Step parse_header(Bytes buffer, const Limits& limits);
   Step parse_bulks(Bytes buffer, const Limits& limits);
   Step parse_inline(Bytes buffer, CommandBatch& batch);
   Step fail(std::string text);
+  Step pass_limit(const char* error);
   Step stop_at_lineless(Bytes buffer, const char* error);
   void yield(Bytes buffer, CommandBatch& batch);
 

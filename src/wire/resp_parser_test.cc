@@ -132,6 +132,33 @@ TEST(RespParser, TakesOnlySmallRequestsBeforeAuthentication) {
   EXPECT_EQ(fine.commands.size(), 1u);
 }
 
+// The commands before it may change the limits.
+TEST(RespParser, LeavesWhatIsPastTheLimitsToTheNextParse) {
+  const Command many(11, "x"), large{"SET", "k", std::string(20000, 'v')};
+  for (const Command& second : {many, large}) {
+    for (size_t cut : {size_t{0}, encode(second).size() - 40}) {
+      RespParser parser;
+      CommandBatch batch;
+      RespParser::Limits limits;
+      limits.authenticated = false;
+      std::string first = encode({"AUTH", "p"}), text = first + encode(second);
+      ASSERT_EQ(parser.parse(Bytes(text).substr(0, text.size() - cut), limits, batch), first.size());
+      ASSERT_EQ(batch.size(), 1u);
+      EXPECT_EQ(parser.error(), "");
+      EXPECT_FALSE(parser.midway());
+      limits.authenticated = true;
+      batch.clear();
+      text.erase(0, first.size());
+      EXPECT_EQ(parser.parse(text, limits, batch), text.size());
+      ASSERT_EQ(batch.size(), 1u);
+      EXPECT_EQ(Command(batch[0].begin(), batch[0].end()), second);
+    }
+  }
+  Reader r = read(encode({"BEFORE"}) + "*1\r\n$536870913\r\n");
+  EXPECT_EQ(r.commands.size(), 1u);
+  EXPECT_EQ(r.error(), "invalid bulk length");
+}
+
 TEST(RespParser, TellsHowManyBytesALargeArgumentNeeds) {
   RespParser parser;
   CommandBatch batch;

@@ -18,11 +18,22 @@ def significant_digits(text):
     return len(mantissa.strip(b'0'))
 
 
+def whole(text):
+    """Is this a whole number that is always written exactly?"""
+    try:
+        return abs(float(text)) < 1e17 and float(text).is_integer()
+    except ValueError:
+        return False
+
+
 def same_double(a, b):
-    """Two texts of one double, ours with no more digits; short decimals without an exponent are the same text."""
+    """Two texts of one double, ours with no more digits; short decimals without an exponent are the same text, and so
+    are whole numbers of up to 17 digits."""
     if a is None or b is None or significant_digits(b) > significant_digits(a):
         return False
     if b'e' not in a and b'e' not in b and sum(48 <= c <= 57 for c in a) < 16:
+        return False
+    if whole(a) and whole(b):
         return False
     try:
         return float(a) == float(b)

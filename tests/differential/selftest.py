@@ -10,6 +10,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import compare                                                                      # noqa: E402
 import harness                                                                      # noqa: E402
 import known                                                                        # noqa: E402
 import run                                                                          # noqa: E402
@@ -33,6 +34,14 @@ def test_planted_differences_are_found(plant, capsys):
 def test_two_oracles_agree():
     options = run.options_from(['--peer', 'oracle', '--commands', '60000', '--seed', '77'])
     assert not run.run(options)[0].differences
+
+
+@pytest.mark.parametrize('theirs, ours, same', [
+    (b'0.10000000000000001', b'0.1', True), (b'1.4411518807585587e+17', b'144115188075855870', True),
+    (b'10000000000000000', b'1e+16', False), (b'81067744968633648', b'81067744968633650', False)])
+def test_whole_scores_are_written_exactly(theirs, ours, same):
+    found = compare.difference([b'ZSCORE', b'z', b'm'], ('$', theirs), ('$', ours))
+    assert (found is None) == same
 
 
 def test_known_differences_are_documented():

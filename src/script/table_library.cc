@@ -18,6 +18,7 @@ int insert(lua_State* L) {
     case 2: break;
     case 3:
       at = luaL_checkint(L, 2);
+      luaL_argcheck(L, at >= 1, 2, "position out of bounds");   // below, it would move what is not there
       if (at > end) end = at;
       for (int i = end; i > at; i--) {
         steps.count();

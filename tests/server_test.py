@@ -434,6 +434,42 @@ def test_replies_before_a_shutdown_arrive():
         assert c.at_end() and s.process.wait(5) == 0
 
 
+# ---- starting anew ----------------------------------------------------------------------------------------------
+
+borrowed_name = pytest.mark.skipif(ORACLE, reason='under its borrowed name it does not find its program')
+
+
+@borrowed_name
+def test_a_restart_keeps_data_and_configuration(tmp_path):
+    conf = write(tmp_path / 'a.conf', '# mine\nmaxclients 100\n')
+    with start(('save', '900 100'), config_file=conf) as s:
+        with s.client() as c:
+            c.ok('SET', 'a', '1'), c.ok('CONFIG', 'SET', 'maxclients', '200')
+            assert c.call('DEBUG', 'RESTART', 'soon') == Error(b'ERR value is not an integer or out of range')
+            c.send('DEBUG', 'RESTART', '300')
+            assert c.at_end() and not reachable(s.port), 'it has ended, and waits'
+        eventually(lambda: reachable(s.port))
+        with s.client() as c:
+            assert info(c, 'process_id') == str(s.pid)
+            assert c.ok('GET', 'a') == b'1' and config(c, 'maxclients') == '200'
+        assert '# mine' in pathlib.Path(conf).read_text()
+
+
+@borrowed_name
+def test_a_crash_with_recovery_loses_what_was_not_saved():
+    with start(('save', '900 100')) as s:
+        with s.client() as c:
+            c.ok('SET', 'a', '1'), c.ok('SAVE'), c.ok('SET', 'b', '2')
+            c.send('DEBUG', 'CRASH-AND-RECOVER')
+            assert c.at_end()
+        eventually(lambda: reachable(s.port))
+        with s.client() as c:
+            assert info(c, 'process_id') == str(s.pid)
+            assert c.ok('KEYS', '*') == [b'a']
+            c.send('SHUTDOWN', 'NOSAVE')
+        assert s.process.wait(5) == 0, 'signals and descriptors are as in the first life'
+
+
 # ---- crashes ----------------------------------------------------------------------------------------------------
 
 CRASHES = {

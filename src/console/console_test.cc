@@ -206,7 +206,7 @@ TEST(TurnMeterTest, NamesTheLongestPhase) {
   auto spin = [](uint64_t n) {
     for (uint64_t start = ticks(); ticks() - start < n;) {}
   };
-  meter.begin();
+  meter.begin(ticks());
   spin(20'000'000);
   meter.lap(TurnPhase::clients);
   meter.lap(TurnPhase::expiry);
@@ -226,7 +226,7 @@ TEST(TurnMeterTest, NamesTheLongestPhase) {
   };
   meter.report_from(10'000'000);
   for (int i = 0; i < 2; i++) {
-    meter.begin();
+    meter.begin(ticks());
     spin(10'000'000);
     meter.lap(TurnPhase::expiry);
   }

@@ -1,7 +1,7 @@
 // TurnMeter: what the turns of the loop cost, phase by phase, and which one was the longest and why: the answer to
 // "what held everybody up?". One reading of the time stamp counter per phase.
 //
-//   meter.begin();                    // after the sleep
+//   meter.begin(ticks());             // after the sleep
 //   ... meter.lap(TurnPhase::clients); ... meter.lap(TurnPhase::timers); ...
 #pragma once
 
@@ -28,7 +28,8 @@ class TurnMeter {
     int64_t at_ms = 0;          // Unix time
   };
 
-  void begin() { last_ = ticks(); }
+  // `stamp`: the end of the sleep.
+  void begin(uint64_t stamp) { last_ = stamp; }
   // The phase that began with the last lap ends here.
   void lap(TurnPhase phase) {
     uint64_t now = ticks(), spent = now - last_;

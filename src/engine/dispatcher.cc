@@ -470,9 +470,9 @@ void Dispatcher::execute(Session& session, Command* command, std::span<const Byt
   session_in_hand_ = outer_session;
 }
 
-void Dispatcher::begin_turn(int64_t now_ms) {
+void Dispatcher::begin_turn(int64_t now_ms, uint64_t stamp) {
   keyspace_.set_now(now_ms);
-  time_stamp_ = ticks();
+  time_stamp_ = stamp;
   longest_ticks_ = 0, longest_command_ = nullptr;
 }
 

@@ -82,9 +82,9 @@ class Dispatcher {
   void prepare(const CommandBatch& batch, Prepared* out) const;
 
   Outcome run(Session& session, const Prepared& prepared);
-  // A turn of the loop begins. Its moment holds for all commands until they have taken a quarter of a millisecond: then
-  // `wall_ms` is asked, between two commands, never within a transaction or a script.
-  void begin_turn(int64_t now_ms);
+  // A turn of the loop begins, at this stamp of base/ticks.h. Its moment holds for all commands until they have taken a
+  // quarter of a millisecond: then `wall_ms` is asked, between two commands, never within a transaction or a script.
+  void begin_turn(int64_t now_ms, uint64_t stamp);
   std::function<int64_t()> wall_ms;
   // A batch begins: time is counted from now.
   void begin_batch() { last_stamp_ = 0; }

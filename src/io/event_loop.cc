@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "io/system_call.h"
 
 namespace vitrine {
 
@@ -16,6 +16,7 @@ namespace {
 // More ready descriptors than this wait for the next turn; the kernel rotates its list, so none starves.
 constexpr int kBatch = 1024;
 constexpr uint32_t kAlways = EPOLLERR | EPOLLHUP;
+constexpr int64_t kWallHoldsUs = 1000;   // so much later it is seen at the latest that somebody has set the clock
 
 }  // namespace
 
@@ -36,8 +37,16 @@ EventLoop::EventLoop(const Clock& clock)
 EventLoop::~EventLoop() = default;
 
 void EventLoop::refresh() {
-  now_us_ = clock_.monotonic_us();
+  now_us_ = wall_asked_us_ = clock_.monotonic_us();
   wall_us_ = clock_.wall_us();
+}
+
+// As refresh(), for every turn: between two looks at the wall's clock the two run alike.
+void EventLoop::tell_time() {
+  int64_t before_us = now_us_;
+  now_us_ = clock_.monotonic_us();
+  wall_us_ += now_us_ - before_us;
+  if (now_us_ - wall_asked_us_ >= kWallHoldsUs) refresh();
 }
 
 bool EventLoop::watch(int fd, uint32_t events, Watcher* watcher) {
@@ -81,11 +90,12 @@ void EventLoop::forget(int fd) {
 // alarm is set anew only when it has rung, or would ring too late.
 bool EventLoop::may_sleep(int timeout_ms) {
   if (timeout_ms == 0) return false;
-  int64_t now_us = clock_.monotonic_us(), due_us = timeout_ms < 0 ? INT64_MAX : now_us + int64_t{timeout_ms} * 1000;
+  int64_t due_us = timeout_ms < 0 ? INT64_MAX : now_us_ + int64_t{timeout_ms} * 1000;
   if (!timers_.empty()) due_us = std::min(due_us, timers_.begin()->first.due_us);
-  if (due_us <= now_us) return false;
-  bool rings_in_time = alarm_us_ > now_us && alarm_us_ <= due_us;
+  bool rings_in_time = alarm_us_ && alarm_us_ <= due_us;
   if (due_us == INT64_MAX || rings_in_time) return true;
+  int64_t now_us = clock_.monotonic_us();
+  if (due_us <= now_us) return false;
   alarm_us_ = due_us;
   int64_t left_us = due_us - now_us;
   itimerspec once{};
@@ -101,9 +111,10 @@ std::span<const Ready> EventLoop::wait(int timeout_ms) {
   next_ready_ = 0;
   bool sleeps = may_sleep(timeout_ms);
   uint64_t before = ticks();
-  int count = static_cast<int>(syscall(SYS_epoll_wait, epoll_.get(), raw_.data(), kBatch, sleeps ? -1 : 0));
-  if (sleeps) slept_ticks_ += ticks() - before;
-  refresh();
+  int count = static_cast<int>(system_call(SYS_epoll_wait, epoll_.get(), raw_.data(), kBatch, sleeps ? -1 : 0));
+  woke_ticks_ = ticks();
+  if (sleeps) slept_ticks_ += woke_ticks_ - before;
+  tell_time();
   turns_++;
   if (count > 0) collect(count);
   CHECK(count >= 0 || errno == EINTR);

@@ -72,9 +72,9 @@ class EventLoop {
   uint32_t events_of(int fd) const { return is_watched(fd) ? slots_[fd].events : 0; }
   size_t watched() const { return watched_; }
 
-  // Sleeps until a descriptor is ready, a timer is due, work is posted, or at most until `timeout_ms` has passed (-1:
-  // no limit; 0: only looks). The list lives until the next wait(). A signal ends the sleep with an empty list, and so
-  // does a limit of an earlier wait().
+  // Sleeps until a descriptor is ready, a timer is due, work is posted, or at most until `timeout_ms` has passed since
+  // now_us() (-1: no limit; 0: only looks). The list lives until the next wait(). A signal ends the sleep with an empty
+  // list, and so does a limit of an earlier wait().
   std::span<const Ready> wait(int timeout_ms);
   // Each returns how many handlers it called.
   int dispatch_ready();
@@ -100,7 +100,8 @@ class EventLoop {
   // Any thread, and a signal handler: ends the present or the next wait().
   void wake();
 
-  // The moment at which the last wait() returned; refresh() reads the clock anew (after a long handler).
+  // The moment at which the last wait() returned; refresh() reads the clock anew (after a long handler). That somebody
+  // has set the wall's clock, wait() may see a millisecond late.
   int64_t now_us() const { return now_us_; }
   int64_t now_ms() const { return now_us_ / 1000; }
   int64_t wall_us() const { return wall_us_; }
@@ -109,6 +110,8 @@ class EventLoop {
   const Clock& clock() const { return clock_; }
 
   uint64_t turns() const { return turns_; }
+  // The same moment by the time stamp counter.
+  uint64_t woke_ticks() const { return woke_ticks_; }
   // Time spent asleep in wait() so far, by the clock.
   int64_t slept_us() const { return static_cast<int64_t>(ticks_to_ns(slept_ticks_) / 1000); }
 
@@ -129,6 +132,7 @@ class EventLoop {
   };
 
   TimerId add_timer(int64_t delay_us, int64_t period_us, Work work);
+  void tell_time();
   bool may_sleep(int timeout_ms);
   void collect(int count);
   int run_timers();
@@ -155,6 +159,8 @@ class EventLoop {
 
   int64_t now_us_ = 0;
   int64_t wall_us_ = 0;
+  int64_t wall_asked_us_ = 0;   // when, by the monotonic clock
+  uint64_t woke_ticks_ = 0;
   uint64_t slept_ticks_ = 0;
   uint64_t turns_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <csignal>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
+#include <thread>
 #include <unistd.h>
 
 #include "io/fd.h"
@@ -62,6 +64,30 @@ Outcome daemonize() {
 
 Outcome write_pidfile(const std::string& path) {
   return write_small(path.c_str(), std::to_string(getpid()) + "\n", O_CREAT | O_TRUNC);
+}
+
+namespace {
+
+std::string read_link(const char* path) {
+  char target[PATH_MAX];
+  ssize_t n = readlink(path, target, sizeof target);
+  return std::string(target, n > 0 ? n : 0);
+}
+
+}  // namespace
+
+Launch::Launch(int argc, char** argv)
+    : program_(read_link("/proc/self/exe")), folder_(read_link("/proc/self/cwd")), arguments_(argv, argv + argc) {}
+
+void Launch::repeat(int64_t delay_ms) const {
+  close_range(STDERR_FILENO + 1, ~0u, 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
+  std::vector<char*> words;
+  for (const std::string& argument : arguments_) words.push_back(const_cast<char*>(argument.c_str()));
+  words.push_back(nullptr);
+  if (chdir(folder_.c_str()) == 0) execv(program_.c_str(), words.data());
+  std::fprintf(stderr, "Starting %s anew failed: %s\n", program_.c_str(), std::strerror(errno));
+  _exit(1);
 }
 
 Title::Title(int argc, char** argv) {
@@ -279,9 +305,7 @@ Facts facts() {
   uname(&name);
   f.os = std::string(name.sysname) + " " + name.release + " " + name.machine;
   f.host_name = name.nodename;
-  char path[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path);
-  if (n > 0) f.executable.assign(path, n);
+  f.executable = read_link("/proc/self/exe");
 #ifdef __GNUC__
   f.gcc_version =
       std::to_string(__GNUC__) + "." + std::to_string(__GNUC_MINOR__) + "." + std::to_string(__GNUC_PATCHLEVEL__);

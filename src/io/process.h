@@ -43,6 +43,20 @@ class Title {
   size_t capacity_ = 0;
 };
 
+// How the process was started, so that it can be started anew.
+class Launch {
+ public:
+  // Before the title is written over the arguments and the folder is left.
+  Launch(int argc, char** argv);
+  // Closes everything but the standard streams, waits, and becomes the same program with the same process id, arguments
+  // and folder; of what this one still holds in memory nothing is saved. When that fails the process ends with status 1.
+  [[noreturn]] void repeat(int64_t delay_ms) const;
+
+ private:
+  std::string program_, folder_;
+  std::vector<std::string> arguments_;
+};
+
 struct LogLine {
   bool is_warning;
   std::string text;

@@ -9,11 +9,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "io/system_call.h"
 
 namespace vitrine::net {
 
@@ -43,13 +43,10 @@ int set_int(int fd, int level, int name, int value) {
 
 }  // namespace
 
-// The three calls of every command go to the kernel directly: glibc's own are places where a thread may be cancelled,
-// and say so in four locked instructions a call once there are threads.
-
 IoResult read_some(int fd, char* to, size_t capacity) {
   capacity = std::min(capacity, kMostAtOnce);
   ssize_t n;
-  do n = syscall(SYS_recvfrom, fd, to, capacity, 0, nullptr, nullptr);
+  do n = system_call(SYS_recvfrom, fd, to, capacity, 0, nullptr, nullptr);
   while (n < 0 && errno == EINTR);
   IoResult result = outcome(n);
   result.filled = result.bytes == capacity;
@@ -58,7 +55,7 @@ IoResult read_some(int fd, char* to, size_t capacity) {
 
 IoResult write_some(int fd, Bytes data) {
   ssize_t n;
-  do n = syscall(SYS_sendto, fd, data.data(), std::min(data.size(), kMostAtOnce), MSG_NOSIGNAL, nullptr, 0);
+  do n = system_call(SYS_sendto, fd, data.data(), std::min(data.size(), kMostAtOnce), MSG_NOSIGNAL, nullptr, 0);
   while (n < 0 && errno == EINTR);
   return outcome(n);
 }
@@ -72,7 +69,7 @@ IoResult write_some(int fd, std::span<const iovec> pieces) {
   message.msg_iov = const_cast<iovec*>(pieces.data());
   message.msg_iovlen = std::min<size_t>(pieces.size(), IOV_MAX);
   ssize_t n;
-  do n = syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
+  do n = system_call(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
   return outcome(n);
 }

@@ -128,6 +128,7 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
                        "CONFIG REWRITE that writes every setting, also those that stand at their default.", 0, 0,
                        [this](Call& c) { rewrite_config(c, settings_, options_.config_file, true); });
   add_shutdown_command(registry_, *this);
+  add_restart_commands(console_.debug(), *this, settings, options.config_file);
   add_dump_commands(registry_, options.persist);
   migration_.add_commands(registry_);
   add_snapshot_commands(registry_, snapshots_);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/settings.h"
 #include "cluster/migration.h"
@@ -81,6 +82,11 @@ class Node {
     clients_.close_for_commands();
   }
   bool stopping() const { return stopping_; }
+  // DEBUG RESTART: shuts down as SHUTDOWN does; then the program is to be started anew, so much later. False as above.
+  bool restart(int64_t delay_ms);
+  std::optional<int64_t> restart_after_ms() const { return restart_after_ms_; }
+  // Starts it anew without any of that, at once: DEBUG CRASH-AND-RECOVER. Never returns.
+  std::function<void(int64_t delay_ms)> start_anew;
 
   ClientServer& clients() { return clients_; }
   EventLoop& loop() { return loop_; }
@@ -138,6 +144,7 @@ class Node {
   ClientServer clients_;
   Console console_;
   bool stopping_ = false;
+  std::optional<int64_t> restart_after_ms_;
   int end_signal_ = 0;              // that asked for the end; 0: none
   bool expiry_backlog_ = false, eviction_backlog_ = false;
   int64_t turn_start_us_ = 0;

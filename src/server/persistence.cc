@@ -247,6 +247,12 @@ bool Node::shut_down(const Farewell& how) {
   return true;
 }
 
+bool Node::restart(int64_t delay_ms) {
+  if (!shut_down({})) return false;
+  restart_after_ms_ = delay_ms;
+  return true;
+}
+
 void Node::ask_to_end(int signal) {
   end_signal_ = signal;
   scripting_.engine.ask_to_end();

@@ -8,6 +8,7 @@ namespace vitrine {
 
 class Call;
 class CommandRegistry;
+class DebugCommands;
 class Settings;
 class Node;
 
@@ -17,5 +18,7 @@ void add_config_commands(CommandRegistry& registry, Settings& settings, const st
 // CONFIG REWRITE. `everything`: what stands at its default is written as well.
 void rewrite_config(Call& call, const Settings& settings, const std::string& file, bool everything);
 void add_shutdown_command(CommandRegistry& registry, Node& node);
+// DEBUG RESTART and CRASH-AND-RECOVER.
+void add_restart_commands(DebugCommands& debug, Node& node, const Settings& settings, const std::string& file);
 
 }  // namespace vitrine

@@ -1,4 +1,8 @@
-// SHUTDOWN.
+// SHUTDOWN, and what DEBUG has for starting anew.
+#include <algorithm>
+
+#include "base/log.h"
+#include "console/debug.h"
 #include "server/node.h"
 #include "server/server_commands.h"
 
@@ -26,7 +30,31 @@ void shutdown(Call& c, Node& node) {
   c.session.close_after_reply = true;
 }
 
+int64_t delay_ms(Call& c) { return c.args.more() ? std::max<int64_t>(c.args.integer(), 0) : 0; }
+
+void restart(Call& c, Node& node, const Settings& settings, const std::string& file) {
+  int64_t delay = delay_ms(c);
+  if (!c.args.done()) return;
+  std::string problem = file.empty() ? "" : settings.rewrite(file, false);
+  if (!problem.empty()) log(LogLevel::warning, "Rewriting the configuration before a restart: %s", problem.c_str());
+  if (!problem.empty() || !node.restart(delay))
+    return c.reply.error("ERR failed to restart the server. Check server logs.");
+  c.session.close_after_reply = true;
+}
+
+void crash_and_recover(Call& c, Node& node) {
+  int64_t delay = delay_ms(c);
+  if (c.args.done()) node.start_anew(delay);
+}
+
 }  // namespace
+
+void add_restart_commands(DebugCommands& debug, Node& node, const Settings& settings, const std::string& file) {
+  debug.add("RESTART [<milliseconds>]", "Saves the configuration and the data as SHUTDOWN does, then starts anew.",
+            0, 1, [&](Call& c) { restart(c, node, settings, file); });
+  debug.add("CRASH-AND-RECOVER [<milliseconds>]", "Ends without saving anything, and starts anew.", 0, 1,
+            [&](Call& c) { crash_and_recover(c, node); });
+}
 
 void add_shutdown_command(CommandRegistry& registry, Node& node) {
   registry.add("shutdown", [&](Call& c) { shutdown(c, node); });

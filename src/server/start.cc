@@ -291,6 +291,7 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
   if (!supervision.problem.empty()) log(LogLevel::warning, "%s", supervision.problem.c_str());
   if (options.process.daemonize && !supervised)
     if (auto left = process::daemonize(); !left) log(LogLevel::warning, "daemonize: %s", left.error().c_str());
+  process::Launch launch(argc, argv);
   process::Title title(argc, argv);
   the_log().open_syslog();
   announce_start(argc > 1);
@@ -303,7 +304,7 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
     return 1;
   }
   SystemClock clock;
-  int status = 0;
+  std::optional<int64_t> restart_after_ms;
   {
     Node node(options, settings, clock);
     the_log().role = 'M';
@@ -328,6 +329,7 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
       node.ask_to_end(signal);
     });
     node.on_end_failed = [&] { signals.forget_request(); };
+    node.start_anew = [&launch](int64_t delay_ms) { launch.repeat(delay_ms); };
     if (!node.load_data()) return 1;
     // Told to end while it loaded, it was never ready.
     auto kinds = node.stopping() ? std::vector<std::string>() : node.clients().listening_kinds();
@@ -335,6 +337,7 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
     bool notifies = supervision.by == process::Supervised::systemd;
     if (notifies && !node.stopping()) process::notify_systemd("STATUS=Ready\nREADY=1\n");
     node.run();
+    restart_after_ms = node.restart_after_ms();
     if (notifies) process::notify_systemd("STOPPING=1\n");
   }
   if (!options.process.pidfile.empty()) {
@@ -342,7 +345,8 @@ int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
     unlink(options.process.pidfile.c_str());
   }
   log(LogLevel::warning, "Vitrine is now ready to exit, bye bye...");
-  return status;
+  if (restart_after_ms) launch.repeat(*restart_after_ms);
+  return 0;
 }
 
 }  // namespace vitrine

@@ -24,10 +24,10 @@ void Node::run() {
 
 void Node::turn() {
   loop_.wait(sleep_ms());
-  dispatcher_.begin_turn(loop_.wall_ms());
+  dispatcher_.begin_turn(loop_.wall_ms(), loop_.woke_ticks());
   turn_start_us_ = loop_.now_us();
   TurnMeter& meter = console_.meter();
-  meter.begin();
+  meter.begin(loop_.woke_ticks());
   // Clients' commands, timers, results of the background threads.
   clients_.read_on();
   loop_.dispatch_ready();

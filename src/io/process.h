@@ -49,7 +49,7 @@ class Launch {
   // Before the title is written over the arguments and the folder is left.
   Launch(int argc, char** argv);
   // Closes everything but the standard streams, waits, and becomes the same program with the same process id, arguments
-  // and folder; of what this one still holds in memory nothing is saved. When that fails the process ends with status 1.
+  // and folder; nothing is saved of what is in memory. When that fails the process ends with status 1.
   [[noreturn]] void repeat(int64_t delay_ms) const;
 
  private:

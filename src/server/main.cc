@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
     case Asked::test_memory: return test_memory(argc, argv);
     case Asked::serve: break;
   }
+  process::Launch launch(argc, argv);
   memory::register_thread();
   calibrate_ticks();
   NodeOptions options;
@@ -24,5 +25,5 @@ int main(int argc, char** argv) {
     std::fputs(read.error().c_str(), stderr);
     return 1;
   }
-  return serve(argc, argv, settings, options);
+  return serve(argc, argv, launch, settings, options);
 }

@@ -275,23 +275,26 @@ process::Supervised wanted_supervision(Supervision s) {
   }
 }
 
+// Says on standard error why not.
+bool can_log() {
+  const std::string& file = the_log().options.file;
+  if (file.empty()) return true;
+  Fd opened(open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
+  if (opened) return true;
+  ConfigError error{"", 0, "", std::string("Can't open the log file: ") + std::strerror(errno)};
+  std::fputs(fatal_config_text(error, kRedisVersion).c_str(), stderr);
+  return false;
+}
+
 }  // namespace
 
-int serve(int argc, char** argv, Settings& settings, NodeOptions& options) {
-  if (const std::string& file = the_log().options.file; !file.empty()) {
-    Fd opened(open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
-    if (!opened) {
-      ConfigError error{"", 0, "", std::string("Can't open the log file: ") + std::strerror(errno)};
-      std::fputs(fatal_config_text(error, kRedisVersion).c_str(), stderr);
-      return 1;
-    }
-  }
+int serve(int argc, char** argv, const process::Launch& launch, Settings& settings, NodeOptions& options) {
+  if (!can_log()) return 1;
   auto supervision = process::join_supervisor(wanted_supervision(options.process.supervised));
   bool supervised = supervision.by != process::Supervised::no;
   if (!supervision.problem.empty()) log(LogLevel::warning, "%s", supervision.problem.c_str());
   if (options.process.daemonize && !supervised)
     if (auto left = process::daemonize(); !left) log(LogLevel::warning, "daemonize: %s", left.error().c_str());
-  process::Launch launch(argc, argv);
   process::Title title(argc, argv);
   the_log().open_syslog();
   announce_start(argc > 1);

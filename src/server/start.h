@@ -4,6 +4,7 @@
 #include <expected>
 
 #include "base/settings.h"
+#include "io/process.h"
 #include "server/node.h"
 
 namespace vitrine {
@@ -23,7 +24,7 @@ int test_memory(int argc, char** argv);
 void register_all_settings(Settings& settings, NodeOptions& options);
 // Reads the configuration file and the command line. On a mistake the text that Redis prints on standard error.
 std::expected<void, std::string> read_configuration(int argc, char** argv, Settings& settings, NodeOptions& options);
-// Runs a node until it is told to stop; the process' exit status.
-int serve(int argc, char** argv, Settings& settings, NodeOptions& options);
+// Runs a node until it is told to stop; the process' exit status. `launch`: for who wants it started anew.
+int serve(int argc, char** argv, const process::Launch& launch, Settings& settings, NodeOptions& options);
 
 }  // namespace vitrine

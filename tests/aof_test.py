@@ -4,6 +4,7 @@ the oracle."""
 import os
 import pathlib
 import random
+import re
 import shutil
 import sys
 import time
@@ -25,6 +26,25 @@ COMMANDS = int(os.environ.get('VITRINE_LOG_COMMANDS', 3000))
 LOG = [('appendonly', 'yes'), ('appendfsync', 'no'), ('auto-aof-rewrite-percentage', '0')]
 # What expires sooner may be gone before it was looked at twice.
 SOON_MS = 10000
+
+
+def test_what_waits_to_be_logged_evicts_nobody():
+    """Each eviction is logged, too: while the disk is slow, one would bring the next until nothing is left."""
+    overwrite = 'for i = 1, 100 do redis.call("SET", "k" .. ARGV[1] * 100 + i, string.rep("x", 1000)) end'
+    settings = [('appendonly', 'yes'), ('appendfsync', 'everysec'), ('maxmemory-policy', 'allkeys-lru')]
+    with harness.peer('vitrine', *settings) as s, s.client() as c:
+        sha = c.ok('SCRIPT', 'LOAD', overwrite)
+        scripts = b''.join(harness.encode([b'EVALSHA', sha, b'0', b'%d' % i]) for i in range(40))
+
+        def overwrite_all():
+            """In one read, so within one turn: 4 MB have to be logged at its end."""
+            c.send_bytes(scripts + harness.encode([b'INFO', b'memory']))
+            return [c.reply() for _ in range(41)][-1]
+        overwrite_all(), overwrite_all()
+        c.ok('CONFIG', 'SET', 'maxmemory', int(info(c, 'memory')['used_memory']) + (1 << 20))
+        waiting = re.search(rb'mem_not_counted_for_evict:(\d+)', overwrite_all())
+        assert int(waiting[1]) > 4_000_000
+        assert info(c, 'stats')['evicted_keys'] == '0' and c.ok('DBSIZE') == 4000
 
 
 # ---- the data of a server ----

@@ -126,6 +126,59 @@ def test_errors_and_refusals_are_counted_once(server):
         assert 'cmdstat_config' not in got
 
 
+def failing(c, *errors):
+    for error in errors:
+        c.call('EVAL', 'return {err=ARGV[1]}', 0, error)
+
+
+def test_names_of_errors_that_scripts_make_up(server):
+    with server.client() as c:
+        c.ok('CONFIG', 'RESETSTAT')
+        failing(c, 'a:b#c x', 'NOSPACE', 'x-y z')
+        got = [line for line in c.ok('INFO', 'errorstats').decode().split() if line.startswith('errorstat_')]
+        assert got == ['errorstat_ERR:count=1', 'errorstat_a_b_c:count=1', 'errorstat_x-y:count=1']
+
+
+def test_errors_without_room_of_their_own_count_together():
+    with harness.peer('vitrine') as s, s.client() as c:
+        c.ok('HSET', 'h', 'a', 1)
+        failing(c, *(f'E{i} x' for i in range(200)))
+        c.call('INCR', 'h')
+        got = info(c, 'errorstats')
+        assert len(got) == 129 and got['errorstat_ERRORSTATS_OVERFLOW'] == 'count=73'
+        assert s.log().count('different error codes') == 1
+        c.ok('CONFIG', 'RESETSTAT'), c.call('INCR', 'h')
+        assert info(c, 'errorstats') == {'errorstat_WRONGTYPE': 'count=1'}
+
+
+def test_latencies_are_shown_while_they_are_tracked(server):
+    with server.client() as c:
+        c.ok('SET', 'a', 1)
+        assert 'latency_percentiles_usec_set' in info(c, 'latencystats')
+        c.ok('CONFIG', 'SET', 'latency-tracking', 'no')
+        assert info(c, 'latencystats') == {}
+        c.ok('CONFIG', 'SET', 'latency-tracking', 'yes')
+
+
+def test_scripts_are_no_data():
+    with harness.peer('vitrine') as s, s.client() as c:
+        def grown(by):
+            before = info(c, 'memory')
+            by()
+            after = info(c, 'memory')
+            return [int(after[f'used_memory_{name}']) - int(before[f'used_memory_{name}'])
+                    for name in ('overhead', 'dataset')]
+
+        def load_scripts():
+            for i in range(50):
+                c.ok('SCRIPT', 'LOAD', f'return "{i}{"x" * 20000}"')
+        overhead, dataset = grown(load_scripts)
+        assert overhead > 1_000_000 and dataset < overhead / 10
+        text = f'local a = "{"y" * 500000}" redis.register_function("f", redis.sha1hex)'
+        overhead, _ = grown(lambda: c.ok('FUNCTION', 'LOAD', '#!lua name=big\n' + text))
+        assert overhead > 1_000_000, 'its text, and the string within the interpreter'
+
+
 def test_info_counts_what_happened(server):
     with server.client() as c:
         c.ok('FLUSHALL')

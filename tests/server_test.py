@@ -263,6 +263,8 @@ def test_process_title():
         def title():
             return pathlib.Path(f'/proc/{s.pid}/cmdline').read_bytes().strip(b'\0 ').decode()
         assert title() == f'store on 127.0.0.1:{s.port} {s.port}'
+        c.ok('CONFIG', 'SET', 'port', harness.free_port())
+        assert title() == f'store on 127.0.0.1:{config(c, "port")} {config(c, "port")}'
         c.ok('CONFIG', 'SET', 'proc-title-template', 'other {title}')
         eventually(lambda: re.fullmatch(r'other (vitrine|redis)-server', title()))
         assert b'template' in c.call('CONFIG', 'SET', 'proc-title-template', '{nosuch}')

@@ -68,6 +68,7 @@ void Console::started() {
   parts_->measured.startup_bytes = empty.used;
   parts_->measured.startup_tables = empty.tables;
   parts_->measured.startup_indexes = empty.expiry_indexes;
+  parts_->measured.startup_interpreters = empty.interpreters;
   note_peak();
 }
 

@@ -109,7 +109,7 @@ void stats(Call& c, const Sources& s, const Measured& m) {
   pairs.integer("clients.slaves", 0);
   pairs.integer("clients.normal", a.clients);
   pairs.integer("cluster.links", 0);
-  pairs.integer("aof.buffer", s.append_log_bytes());
+  pairs.integer("aof.buffer", a.append_log);
   ScriptFigures scripts = s.scripts();
   pairs.integer("lua.caches", scripts.scripts_bytes);
   pairs.integer("functions.caches", scripts.functions_bytes);

@@ -17,7 +17,8 @@ struct Measured {
   int64_t start_wall_us = 0;         // when the node was built
   int64_t start_monotonic_us = 0;
   size_t startup_bytes = 0;          // used memory then
-  size_t startup_tables = 0, startup_indexes = 0;  // of empty databases, part of startup_bytes
+  // Parts of startup_bytes: of empty databases, and of interpreters that have run nothing.
+  size_t startup_tables = 0, startup_indexes = 0, startup_interpreters = 0;
   size_t peak_bytes = 0;
   int64_t peak_at_s = 0;             // Unix time
   Rate commands, bytes_in, bytes_out, turns;
@@ -37,6 +38,8 @@ void add_sections(Info& info, const Sources& sources, const Measured& measured);
 // Where the memory is, for INFO and MEMORY STATS. All in bytes.
 struct MemoryAccount {
   size_t used = 0, resident = 0, clients = 0, tables = 0, expiry_indexes = 0;
+  size_t scripts = 0, interpreters = 0;   // texts of scripts and libraries, and what they hold beyond the start
+  size_t append_log = 0;
   size_t overhead = 0;               // all that is not keys and values
   size_t dataset = 0;
   size_t keys = 0;

@@ -28,7 +28,13 @@ MemoryAccount account_memory(const Sources& s, const Measured& m) {
   }
   a.tables -= std::min(a.tables, m.startup_tables);
   a.expiry_indexes -= std::min(a.expiry_indexes, m.startup_indexes);
-  a.overhead = std::min(a.used, m.startup_bytes + a.clients + a.tables + a.expiry_indexes);
+  ScriptFigures scripts = s.scripts();
+  a.scripts = scripts.scripts_bytes + scripts.functions_bytes;
+  a.interpreters = scripts.scripts_heap_bytes + scripts.functions_heap_bytes;
+  a.interpreters -= std::min(a.interpreters, m.startup_interpreters);
+  a.append_log = s.append_log_bytes();
+  a.overhead = std::min(a.used, m.startup_bytes + a.clients + a.tables + a.expiry_indexes + a.scripts +
+                                    a.interpreters + a.append_log);
   a.dataset = a.used - a.overhead;
   return a;
 }
@@ -92,12 +98,13 @@ void write_memory(InfoText& text, const Sources& s, const Measured& m) {
   text.memory("maxmemory", s.memory.maxmemory);
   text.field("maxmemory_policy", s.settings.find("maxmemory-policy")->format());
   write_allocator(text, f, a);
-  for (const char* name : {"mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers",
-                           "mem_replica_full_sync_buffer", "mem_clients_slaves"})
+  text.field("mem_not_counted_for_evict", a.append_log);
+  for (const char* name : {"mem_replication_backlog", "mem_total_replication_buffers", "mem_replica_full_sync_buffer",
+                           "mem_clients_slaves"})
     text.idle(name);
   text.field("mem_clients_normal", a.clients);
   text.idle("mem_cluster_links");
-  text.field("mem_aof_buffer", s.append_log_bytes());
+  text.field("mem_aof_buffer", a.append_log);
 #ifdef VITRINE_SANITIZED
   text.field("mem_allocator", "libc");
 #else

@@ -144,12 +144,20 @@ void write_commands(InfoText& text, const Sources& s) {
   });
 }
 
+// Scripts may name an error as they like; readers split the line at what is replaced here.
+std::string as_field_name(std::string code) {
+  for (char& c : code)
+    if (Bytes("#:\r\n").find(c) != Bytes::npos) c = '_';
+  return code;
+}
+
 void write_errors(InfoText& text, const Sources& s) {
   for (const auto& [code, count] : s.dispatcher.stats().errors)
-    text.field("errorstat_" + code, "count=" + std::to_string(count));
+    text.field("errorstat_" + as_field_name(code), "count=" + std::to_string(count));
 }
 
 void write_latencies(InfoText& text, const Sources& s) {
+  if (!s.observe.latency_tracking) return;
   for_each_used(s, [&](const Command& command) {
     const auto& histogram = command.stats.histogram;
     if (!histogram || histogram->count() == 0) return;

@@ -296,13 +296,25 @@ void Dispatcher::note_refused_call(Command* command, Bytes error) {
   count_error(error.substr(0, error.find(' ')));
 }
 
+namespace {
+
+constexpr size_t kErrorCodes = 128;
+constexpr Bytes kOtherErrors = "ERRORSTATS_OVERFLOW";   // as Redis calls it
+
+}  // namespace
+
 void Dispatcher::count_error(Bytes code) {
   stats_.total_errors++;
   auto it = stats_.errors.find(code);
   if (it != stats_.errors.end()) {
     it->second++;
-  } else if (stats_.errors.size() < 128) {
+  } else if (stats_.errors.size() < kErrorCodes) {
     stats_.errors.emplace(code, 1);
+  } else if (stats_.errors[std::string(kOtherErrors)]++ == 0) {
+    log(LogLevel::warning,
+        "%zu different error codes are counted, as many as there is room for: others count as %s until CONFIG "
+        "RESETSTAT. Scripts that put data into the first word of an error do this.",
+        kErrorCodes, kOtherErrors.data());
   }
 }
 

@@ -97,7 +97,7 @@ Node::Node(NodeOptions& options, Settings& settings, const Clock& clock)
     : options_(options), settings_(settings), loop_(clock), workers_(options.process.background_cpus),
       keyspace_(options.keyspace, loop_.wall_ms(), hash_seed ^ static_cast<uint64_t>(loop_.wall_us())),
       evictor_(keyspace_, options.memory,
-               {memory::used_bytes, [this] { return loop_.clock().monotonic_us(); }}),
+               {[this] { return counted_bytes(); }, [this] { return loop_.clock().monotonic_us(); }}),
       waiters_(keyspace_), watches_(keyspace_, sessions_),
       dispatcher_({options.clients, options.observe, options.process.debug_command,
                    options.process.module_command}, registry_, keyspace_, sessions_,

@@ -155,6 +155,7 @@ void ClientServer::follow(Settings& settings) {
     close_doors(Kind::tcp);
     auto listening = listen_tcp(Kind::tcp);
     if (!listening) log(LogLevel::warning, "%s", listening.error().c_str());
+    if (listening && on_moved) on_moved();
     return listening ? Refusal() : Refusal(refusal);
   };
   settings.find("port")->apply([=] { return listen_anew("Unable to listen on this port. Check server logs."); });

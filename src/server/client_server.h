@@ -61,6 +61,8 @@ class ClientServer {
   void flush_all();
   // Asked before any reply leaves, by whichever door: false: none may.
   std::function<bool()> before_replies;
+  // It listens at other addresses than before.
+  std::function<void()> on_moved;
   // Something was written since, or there is more to read: the next turn must not wait.
   bool busy() const {
     return !flush_list_.empty() || !unread_list_.empty() || !handshake_list_.empty() || pushes_wait();

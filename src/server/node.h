@@ -117,6 +117,7 @@ class Node {
   void reset_stats();
   int sleep_ms();
   bool reclaim_expired();
+  size_t counted_bytes() const;
   void relieve_memory();
   bool make_room();
   void release_pause();

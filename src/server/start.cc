@@ -259,6 +259,7 @@ void follow_process_settings(Settings& settings, NodeOptions& options, process::
     set_title(title, options, node);
     return Refusal();
   });
+  node.clients().on_moved = [&] { set_title(title, options, node); };
   settings.find("locale-collate")->apply([&options] { return set_collation(options.process.locale_collate); });
   for (const char* name : {"oom-score-adj", "oom-score-adj-values"})
     settings.find(name)->apply([&options, score_at_start] {

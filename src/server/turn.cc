@@ -99,6 +99,13 @@ bool Node::reclaim_expired() {
   return true;
 }
 
+// What counts against maxmemory. The log's buffer does not: each eviction is written there, too, and while the disk is
+// slow that would go on until nothing is left.
+size_t Node::counted_bytes() const {
+  size_t uncounted = append_only_.append_log().buffer_memory(), used = memory::used_bytes();
+  return used - std::min(used, uncounted);
+}
+
 // A command asks for room: false when memory is over the limit and nothing can go.
 bool Node::make_room() {
   if (keyspace_.holds_removals()) return true;

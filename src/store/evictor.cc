@@ -60,9 +60,9 @@ Evictor::Outcome Evictor::relieve_for(int64_t budget_us) {
   if (used <= options_.maxmemory) return settle(used);
 
   checkpoint_ = 0;
-  if (options_.policy == EvictionPolicy::noeviction) return Outcome::failed;
   int64_t start = world_.monotonic_us();
   if (!exceeding_since_us_) exceeding_since_us_ = start;
+  if (options_.policy == EvictionPolicy::noeviction) return Outcome::failed;
   constexpr uint64_t kLookAtClock = 8;  // evictions
   Outcome outcome = Outcome::running;
   for (uint64_t n = 1; outcome == Outcome::running; n++) {

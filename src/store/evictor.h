@@ -6,9 +6,9 @@
 // spared. The pool holds hashes, not keys. Keys with an expiry are found through the expiry index when they are few
 // (volatile-*), and volatile-ttl takes its candidates from the index's first slot.
 //
-// What counts is memory::used_bytes() less what the background thread is about to free: so a huge value that goes does
-// not take others with it. Accounting costs the common command one comparison: after each look, checkpoint() says how
-// far memory::allocated_here() may grow before memory can be over the limit again.
+// What counts is the memory used for data and clients, less what the background thread is about to free: so a huge
+// value that goes does not take others with it. Accounting costs the common command one comparison: after each look,
+// checkpoint() says how far memory::allocated_here() may grow before memory can be over the limit again.
 //
 // Time is bounded: a command may spend `maxmemory-eviction-tenacity` on it, what is left is done in later turns.
 #pragma once
@@ -26,7 +26,7 @@ class Evictor {
  public:
   // What it must know of the world above this room.
   struct World {
-    std::function<size_t()> used_bytes;
+    std::function<size_t()> used_bytes;      // without what evicting itself makes grow: the log's buffer
     std::function<int64_t()> monotonic_us;
   };
   enum class Outcome : uint8_t {

@@ -139,13 +139,17 @@ TEST(Evictor, OnlyKeysWithATimeGoUnderVolatile) {
 
 TEST(Evictor, NothingGoesUnderNoeviction) {
   Counted c(noeviction);
+  c.us_per_look = 100;
   for (int i = 0; i < 10; i++) c.put("key:" + std::to_string(i), kStart + 1000);
   EXPECT_EQ(c.evict_down_to(9), Outcome::failed);
   EXPECT_EQ(c.keyspace.total_keys(), 10u);
+  EXPECT_GT(c.evictor.exceeding_us(), 0);
   // DEL makes room, and it is noticed.
   c.keyspace.remove(0, c.keyspace.find(0, "key:1", hash_bytes("key:1"), Keyspace::Touch::peek), hash_bytes("key:1"));
   EXPECT_EQ(c.evictor.relieve(), Outcome::enough);
   EXPECT_NE(c.evictor.checkpoint(), 0u);
+  EXPECT_EQ(c.evictor.exceeding_us(), 0);
+  EXPECT_GT(c.evictor.stats().exceeded_us, 0);
 }
 
 // How many of the 1000 better half stay when half of 2000 keys must go.

@@ -63,7 +63,8 @@ void ReplyBuilder::simple(Bytes text) { line('+', text); }
 void ReplyBuilder::error(Bytes text) {
   line('-', text);
   errors_++;
-  Bytes code = text.substr(0, text.find(' '));
+  size_t end = text.find(' ');
+  Bytes code = end == Bytes::npos ? "ERR" : text.substr(0, end);
   error_code_length_ = static_cast<uint8_t>(std::min(code.size(), sizeof error_code_));
   std::memcpy(error_code_, code.data(), error_code_length_);
 }

@@ -436,6 +436,19 @@ def test_replies_before_a_shutdown_arrive():
         assert c.at_end() and s.process.wait(5) == 0
 
 
+def test_a_second_interrupt_ends_it_at_once_and_leaves_nothing():
+    with start(('save', '900 1')) as s:
+        with s.client() as c:
+            for i in range(0, 5000, 500):
+                c.ok('MSET', *(word for n in range(i, i + 500) for word in (f'k{n}', 'v')))
+            c.ok('CONFIG', 'SET', 'rdb-key-save-delay', '500')
+        os.kill(s.pid, signal.SIGINT)
+        eventually(lambda: list(pathlib.Path(s.dir).glob('temp-*')))
+        os.kill(s.pid, signal.SIGINT)
+        assert s.process.wait(5) == 1
+        assert not list(pathlib.Path(s.dir).glob('*.rdb'))
+
+
 # ---- starting anew ----------------------------------------------------------------------------------------------
 
 borrowed_name = pytest.mark.skipif(ORACLE, reason='under its borrowed name it does not find its program')

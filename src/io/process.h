@@ -108,6 +108,15 @@ std::vector<std::string> machine_warnings();
 // One per process; restores the default handlers when destroyed. `loop` must outlive it.
 class Signals final : private Watcher {
  public:
+  // Within its life that exit at once also removes this file, which is half written. One at a time.
+  class HalfWritten {
+   public:
+    explicit HalfWritten(const std::string& path);
+    ~HalfWritten();
+    HalfWritten(const HalfWritten&) = delete;
+    HalfWritten& operator=(const HalfWritten&) = delete;
+  };
+
   Signals(EventLoop& loop, std::function<void(int signal)> on_end);
   ~Signals();
   Signals(const Signals&) = delete;

@@ -1,5 +1,6 @@
 // Signals of process.h: from the handler to the loop.
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstring>
 #include <sys/eventfd.h>
@@ -16,12 +17,15 @@ namespace {
 // All that a signal handler can reach. The first end signal is kept until it is forgotten.
 std::atomic<int> requested_signal{0};
 std::atomic<int> signal_event{-1};
+char half_written[PATH_MAX];
+std::atomic<bool> anything_half_written{false};
 
 void on_end_signal(int signal) {
   int saved_errno = errno;
   int before = 0;
   if (!requested_signal.compare_exchange_strong(before, signal) && signal == SIGINT) {
     the_log().write_from_signal("Received SIGINT again: exiting at once");
+    if (anything_half_written) unlink(half_written);
     _exit(1);
   }
   uint64_t one = 1;
@@ -37,6 +41,13 @@ void set_handler(int signal, void (*handler)(int)) {
 }
 
 }  // namespace
+
+Signals::HalfWritten::HalfWritten(const std::string& path) {
+  if (path.size() >= sizeof half_written) return;
+  std::memcpy(half_written, path.c_str(), path.size() + 1);
+  anything_half_written = true;
+}
+Signals::HalfWritten::~HalfWritten() { anything_half_written = false; }
 
 Signals::Signals(EventLoop& loop, std::function<void(int)> on_end)
     : loop_(loop), on_end_(std::move(on_end)), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {

@@ -54,6 +54,7 @@ WriteOutcome FileWriter::run(const Job& job) {
   SnapshotStep step;
   if (job.key_delay_us > 0) step = [&](size_t keys) { return sleep_for_keys(job.key_delay_us, keys), true; };
   std::string path = path_of(getpid());
+  process::Signals::HalfWritten half_written(path);
   return finish(job.write(path, step, keys_in_step(job.key_delay_us)), path, job);
 }
 

@@ -20,7 +20,8 @@ namespace {
 struct Order {
   Bytes key, by, target;
   bool by_pattern = false;   // the weights are elsewhere
-  bool sorts = true;         // BY without a '*' leaves the order as it is
+  bool names_weights = false;   // so says a BY, even if another one makes it idle
+  bool sorts = true;         // a BY without a '*' leaves the order as it is, whatever another one says
   bool stores = false, descending = false, alpha = false;
   int64_t offset = 0, count = -1;
   std::vector<Bytes> gets;
@@ -33,12 +34,17 @@ struct Order {
       else if (args.accept("ALPHA")) alpha = true;
       else if (args.accept("LIMIT", 2)) offset = args.integer(), count = args.integer();
       else if (may_store && args.accept("STORE", 1)) stores = true, target = args.bytes();
-      else if (args.accept("BY", 1)) by = args.bytes(), by_pattern = true;
+      else if (args.accept("BY", 1)) read_by(args.bytes());
       else if (args.accept("GET", 1)) gets.push_back(args.bytes());
       else args.fail();
     }
-    if (by_pattern && by.find('*') == Bytes::npos) sorts = by_pattern = false;
+    by_pattern = names_weights && sorts;
     return args.done();
+  }
+
+  void read_by(Bytes pattern) {
+    if (pattern.find('*') == Bytes::npos) sorts = false;
+    else by = pattern, names_weights = true;
   }
 
   // The part of so many elements that LIMIT wants.
@@ -256,9 +262,9 @@ void sort_key(Call& c, bool may_store) {
   Order order;
   if (!order.read(c.args, may_store)) return;
   // The names that patterns make are known too late to be checked one by one.
-  if ((order.by_pattern || !order.gets.empty()) && c.session.restricted && !c.session.acl_user->may_read_all_keys())
-    return c.reply.error(order.by_pattern ? "ERR BY option of SORT denied due to insufficient ACL permissions."
-                                          : "ERR GET option of SORT denied due to insufficient ACL permissions.");
+  if ((order.names_weights || !order.gets.empty()) && c.session.restricted && !c.session.acl_user->may_read_all_keys())
+    return c.reply.error(order.names_weights ? "ERR BY option of SORT denied due to insufficient ACL permissions."
+                                             : "ERR GET option of SORT denied due to insufficient ACL permissions.");
   Sorter sorter(c, order);
   if (!sorter.load() || !sorter.sort()) return;
   if (order.stores) return store(c, order, sorter);

@@ -238,6 +238,13 @@ bool Dispatcher::refuse_listener(Session& session, const Prepared& p) {
                     "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
 }
 
+// A monitor sees every command: were it to change or read data, it would watch itself.
+bool Dispatcher::refuse_monitor(Session& session, const Prepared& p) {
+  constexpr uint64_t kKeyspace = command_flag::kReadonly | command_flag::kWrite | command_flag::kMayReplicate;
+  if (!session.monitoring || !(flags_of(p) & kKeyspace)) return false;
+  return refuse(session, p, "ERR Replica can't interact with the keyspace");
+}
+
 // True in the common case, in which no gate would stop the command: asked first, because it is cheap.
 bool Dispatcher::passes_freely(const Session& session, const Prepared& p) const {
   const Command* command = p.command;
@@ -245,14 +252,15 @@ bool Dispatcher::passes_freely(const Session& session, const Prepared& p) const 
   int given = static_cast<int>(p.argv.size());
   if (command->arity > 0 ? given != command->arity : given < -command->arity) return false;
   return session.authenticated && !session.restricted && !session.transaction.open && session.plain() &&
-         pause_until_ms_ == 0 &&
+         !session.monitoring && pause_until_ms_ == 0 &&
          memory::allocated_here() < memory_gate.checkpoint && data_gate.open();
 }
 
 bool Dispatcher::refused(Session& session, const Prepared& p) {
   return refuse_unknown(session, p) || refuse_arity(session, p) || refuse_unauthenticated(session, p) ||
          refuse_protected(session, p) || refuse_no_multi(session, p) || refuse_denied(session, p) ||
-         refuse_for_memory(session, p) || refuse_for_data(session, p) || refuse_listener(session, p);
+         refuse_for_memory(session, p) || refuse_for_data(session, p) || refuse_listener(session, p) ||
+         refuse_monitor(session, p);
 }
 
 void Dispatcher::note_refusal(Session& session, const Prepared& p) {

@@ -182,6 +182,7 @@ class Dispatcher {
   bool refuse_for_memory(Session& session, const Prepared& p);
   bool refuse_for_data(Session& session, const Prepared& p);
   bool refuse_listener(Session& session, const Prepared& p);
+  bool refuse_monitor(Session& session, const Prepared& p);
   bool must_hold(Session& session, const Prepared& p);
   bool queue_in_transaction(Session& session, const Prepared& p);
   bool passes_freely(const Session& session, const Prepared& p) const;

@@ -1,8 +1,8 @@
 #include "engine/key_finder.h"
 
+#include <algorithm>
 #include <optional>
 
-#include "base/numbers.h"
 #include "engine/command_table.h"
 
 namespace vitrine {
@@ -32,12 +32,27 @@ void find_range(const KeySpec& spec, Argv argv, int first, Keys& found) {
   for (int i = first; i <= last && i < n; i += spec.step) add(found, i, spec.flags);
 }
 
+// As C's atoi on a machine of 64 bits: blanks, a sign, and digits as far as they go; what is beyond 64 bits is the
+// nearest number of those, of which the lower 32 bits count. Redis finds keys so, and what an access rule denies there
+// must not pass here; the commands themselves then refuse what is no number.
+int lenient_int(Bytes text) {
+  size_t at = std::min(text.find_first_not_of(" \t\n\v\f\r"), text.size());
+  bool negative = at < text.size() && text[at] == '-';
+  if (at < text.size() && (negative || text[at] == '+')) at++;
+  uint64_t magnitude = 0, most = static_cast<uint64_t>(INT64_MAX) + negative;
+  for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; at++) {
+    auto digit = static_cast<uint64_t>(text[at] - '0');
+    magnitude = magnitude > (most - digit) / 10 ? most : magnitude * 10 + digit;
+  }
+  return static_cast<int>(static_cast<uint32_t>(negative ? 0 - magnitude : magnitude));
+}
+
 bool find_counted(const KeySpec& spec, Argv argv, int at, Keys& found) {
   int n = count_of(argv);
   if (at >= n) return false;
-  auto count = parse_int64(argv[static_cast<size_t>(at)]);
-  if (!count || *count <= 0 || *count > (n - at - 1 + spec.step - 1) / spec.step) return false;
-  for (int i = 0; i < *count; i++) add(found, at + 1 + i * spec.step, spec.flags);
+  int count = lenient_int(argv[static_cast<size_t>(at)]);
+  if (count <= 0 || count > (n - at - 1 + spec.step - 1) / spec.step) return false;
+  for (int i = 0; i < count; i++) add(found, at + 1 + i * spec.step, spec.flags);
   return true;
 }
 

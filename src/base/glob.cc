@@ -85,6 +85,4 @@ bool glob_match(Bytes pattern, Bytes text, bool ignore_case) {
   return p == pattern.size();
 }
 
-bool glob_is_literal(Bytes pattern) { return pattern.find_first_of("*?[\\") == Bytes::npos; }
-
 }  // namespace vitrine

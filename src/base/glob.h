@@ -14,7 +14,4 @@ namespace vitrine {
 
 bool glob_match(Bytes pattern, Bytes text, bool ignore_case = false);
 
-// Whether the pattern can match only itself: then a lookup replaces a walk.
-bool glob_is_literal(Bytes pattern);
-
 }  // namespace vitrine

@@ -70,10 +70,5 @@ TEST(Glob, NoBlowUp) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
 }
 
-TEST(Glob, Literal) {
-  EXPECT_TRUE(glob_is_literal("user:17"));
-  for (Bytes p : {"a*", "?", "[a]", "\\a"}) EXPECT_FALSE(glob_is_literal(p));
-}
-
 }  // namespace
 }  // namespace vitrine

@@ -160,7 +160,8 @@ std::vector<std::pair<std::string, std::string>> Settings::get(std::span<const B
     out.emplace_back(name, row.format());
   };
   for (Bytes pattern : patterns) {
-    if (glob_is_literal(pattern)) {
+    // As in Redis, a backslash alone does not make a pattern.
+    if (pattern.find_first_of("*?[") == Bytes::npos) {
       std::string lower = to_lower(pattern);
       const Setting* row = find(lower);
       if (row) show(*row, std::find(row->names_.begin(), row->names_.end(), lower) - row->names_.begin(), pattern);

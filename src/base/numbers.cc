@@ -226,10 +226,12 @@ std::optional<uint64_t> parse_memory(Bytes text) {
   size_t digits = 0;
   uint64_t value = 0;
   bool beyond = false;
+  constexpr size_t kMostMemoryDigits = 127;   // as in Redis
   for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; digits++) {
     beyond |= __builtin_mul_overflow(value, uint64_t{10}, &value);
     beyond |= __builtin_add_overflow(value, static_cast<uint64_t>(text[digits] - '0'), &value);
   }
+  if (digits > kMostMemoryDigits) return std::nullopt;
   struct Unit {
     Bytes name;
     uint64_t bytes;

@@ -73,7 +73,7 @@ std::string format_double(double value);
 std::string format_long_double(long double value);
 
 // "100mb" → 104857600. Refuses signs, fractions and unknown units. No digits read as 0, and what does not fit 64 bits
-// as the largest value.
+// as the largest value; more than 127 digits are refused.
 std::optional<uint64_t> parse_memory(Bytes text);
 // "5%" → 5. Refuses everything without a trailing '%'.
 std::optional<uint64_t> parse_percent(Bytes text);

@@ -156,6 +156,9 @@ TEST(Numbers, MemoryUnits) {
   EXPECT_EQ(parse_memory("kb"), 0u);
   EXPECT_EQ(parse_memory("99999999999999999999"), UINT64_MAX);
   EXPECT_EQ(parse_memory("99999999999gb"), UINT64_MAX);
+  EXPECT_EQ(parse_memory(std::string(127, '9')), UINT64_MAX);
+  EXPECT_FALSE(parse_memory(std::string(128, '0')));
+  EXPECT_FALSE(parse_memory(std::string(400, '9') + "kb"));
   for (Bytes bad : {"-1", "+1", "1.5gb", "1 kb", "1t", "1kbb", "0x10"})
     EXPECT_FALSE(parse_memory(bad)) << bad;
   EXPECT_EQ(parse_percent("5%"), 5u);

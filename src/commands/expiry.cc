@@ -103,10 +103,7 @@ void object_encoding(Call& c) {
 
 void object_refcount(Call& c) {
   Entry* entry = object_entry(c);
-  if (!entry) return;
-  // Redis shares its small integers among all keys, and says so by the largest count there is.
-  bool shared = entry->type() == Type::string && entry->encoding() == kStringInt && entry->object().word < 10000;
-  c.reply.integer(shared ? INT32_MAX : 1);
+  if (entry) c.reply.integer(shown_refcount(*entry));
 }
 
 void object_idletime(Call& c) {

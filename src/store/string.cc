@@ -94,6 +94,12 @@ Value make_string(Bytes content, bool as_int) {
   return Value(Object::of(Type::string, kStringBlob, Blob::create(content)));
 }
 
+int32_t shown_refcount(const Entry& entry) {
+  constexpr uint64_t kShared = 10000;
+  bool shared = entry.type() == Type::string && entry.encoding() == kStringInt && entry.object().word < kShared;
+  return shared ? INT32_MAX : 1;
+}
+
 Bytes string_encoding_name(const Entry& entry) {
   if (entry.encoding() == kStringInt) return "int";
   return !entry.edited() && string_length(entry) <= 44 ? "embstr" : "raw";

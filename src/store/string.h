@@ -35,6 +35,9 @@ Bytes string_bytes(const Object& o, char (&scratch)[24]);  // REQUIRES: int or b
 
 // int, embstr or raw, as OBJECT ENCODING says.
 Bytes string_encoding_name(const Entry& entry);
+// Of a value of any type, as OBJECT REFCOUNT says: Redis shares its small integers among all keys, and says so by the
+// largest count there is.
+int32_t shown_refcount(const Entry& entry);
 
 extern const TypeOps kStringOps;
 

@@ -1,10 +1,13 @@
 // Commands through the dispatcher, without a network: what sessions see of each other.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "commands/families.h"
 #include "engine/acl.h"
 #include "engine/dispatcher.h"
 #include "engine/engine_commands.h"
+#include "engine/removal_effects.h"
 #include "engine/testing.h"
 #include "store/database.h"
 
@@ -110,6 +113,28 @@ TEST_F(Commands, ExpiredKeysAreNeverSeen) {
   keyspace.unobserve(&recorder);
 }
 
+TEST_F(Commands, ScanRemovesWhatHasExpired) {
+  run({"set", "k", "v", "px", "100"});
+  run({"hset", "h", "f", "v"});
+  run({"hpexpire", "h", "100", "fields", "1", "f"});
+  run({"set", "other", "v"});
+  pass(100);
+  StreamRecorder sink(dispatcher.effects());
+  MemoryOptions memory;
+  memory.lazy_expire = false;
+  RemovalEffects removals(keyspace, dispatcher.effects(), memory, [] { return true; });
+  Recorder recorder;
+  keyspace.observe(&recorder);
+  EXPECT_EQ(run({"scan", "0", "match", "[kh]"}), "*2\r\n$1\r\n0\r\n*0\r\n");
+  std::sort(recorder.events.begin(), recorder.events.end());
+  EXPECT_EQ(recorder.events, (std::vector<std::string>{"del h", "expired k", "hexpired h"}));
+  EXPECT_EQ(keyspace.database(0).size(), 1u);
+  EXPECT_EQ(keyspace.stats().expired, 1u);
+  std::sort(sink.commands.begin(), sink.commands.end());
+  EXPECT_EQ(sink.commands, (std::vector<std::string>{"DEL k", "HDEL h f"}));
+  keyspace.unobserve(&recorder);
+}
+
 // Whether its fields lie in one block or in a table.
 TEST_F(Commands, AHashWhoseFieldsHaveAllExpiredIsNeverSeen) {
   for (size_t most : {size_t{512}, size_t{0}}) {
@@ -122,8 +147,8 @@ TEST_F(Commands, AHashWhoseFieldsHaveAllExpiredIsNeverSeen) {
     EXPECT_EQ(run({"keys", "*"}), "*1\r\n$1\r\nh\r\n");
     pass(50);
     EXPECT_EQ(run({"keys", "*"}), "*0\r\n");
-    EXPECT_EQ(run({"scan", "0"}), "*2\r\n$1\r\n0\r\n*0\r\n");
     keyspace.hold_removals(true);
+    EXPECT_EQ(run({"scan", "0"}), "*2\r\n$1\r\n0\r\n*0\r\n");
     EXPECT_EQ(run({"type", "h"}), "+none\r\n");
     EXPECT_EQ(run({"randomkey"}), "$-1\r\n");
     keyspace.hold_removals(false);

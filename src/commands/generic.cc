@@ -69,22 +69,31 @@ void randomkey(Call& c) {
   c.reply.null();
 }
 
+// Keys that SCAN has met and whose time has come go now, as with every other look at them.
+void remove_due(Call& c, std::span<const std::string> due) {
+  for (const std::string& key : due) c.keyspace.find(c.db, key, hash_bytes(key), Keyspace::Touch::peek);
+}
+
 void scan(Call& c) {
   ScanArgs args;
   if (!read_scan_args(c, ScanKind::keys, args)) return;
   const auto& table = c.keyspace.database(c.db).table();
   std::vector<Bytes> found;
+  std::vector<std::string> due;   // the table must stay as it is while it is walked
   uint64_t cursor = args.cursor;
   size_t seen = 0, rounds = args.count < SIZE_MAX / 10 ? args.count * 10 : SIZE_MAX;
   do {
     cursor = table.scan(cursor, [&](Word w) {
       const Entry* e = Database::Policy::entry(w);
       seen++;
-      if (c.keyspace.is_due(*e) || (args.has_type && type_ops(e->type()).name != Bytes(args.type))) return;
+      bool is_due = c.keyspace.is_due(*e);
+      // In this order a key that has expired goes if the pattern wants it, whatever its type.
+      if (!is_due && args.has_type && type_ops(e->type()).name != Bytes(args.type)) return;
       if (args.has_pattern && !glob_match(args.pattern, e->key())) return;
-      found.push_back(e->key());
+      is_due ? void(due.emplace_back(e->key())) : found.push_back(e->key());
     });
   } while (cursor && seen < args.count && --rounds);
+  remove_due(c, due);
   reply_scan_cursor(c, cursor);
   c.reply.array(static_cast<int64_t>(found.size()));
   for (Bytes key : found) c.reply.bulk(key);

@@ -5,6 +5,7 @@
 
 #include "commands/bit_offset.h"
 #include "commands/families.h"
+#include "commands/store_target.h"
 #include "commands/string_edit.h"
 #include "ds/bits.h"
 #include "engine/command.h"
@@ -241,7 +242,7 @@ void bitop(Call& c) {
   if (!operands.open(c, keys)) return;
   size_t size = operands.longest();
   if (size == 0) {
-    c.remove(target);
+    remove_target(c, target);
     return c.reply.integer(0);
   }
   Blob* blob = Blob::create(size);

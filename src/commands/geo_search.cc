@@ -5,6 +5,7 @@
 #include "base/numbers.h"
 #include "commands/families.h"
 #include "commands/geo_args.h"
+#include "commands/store_target.h"
 #include "engine/command.h"
 #include "store/sorted_set.h"
 
@@ -218,7 +219,7 @@ void reply_found(Call& c, const std::vector<Found>& found, const Query& q) {
 
 void store_found(Call& c, const std::vector<Found>& found, const Query& q, Bytes event) {
   if (found.empty()) {
-    c.remove(*q.target);
+    remove_target(c, *q.target);
     return c.reply.integer(0);
   }
   TypeContext context = c.keyspace.context();

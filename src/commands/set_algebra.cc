@@ -4,6 +4,7 @@
 
 #include "base/numbers.h"
 #include "commands/families.h"
+#include "commands/store_target.h"
 #include "ds/hyperloglog.h"
 #include "engine/call.h"
 #include "engine/command.h"
@@ -104,7 +105,7 @@ void reply_set(Call& c, const Set& set) {
 
 void store_set(Call& c, Bytes target, Result& result, Bytes event) {
   int64_t size = static_cast<int64_t>(result.set().size());
-  if (size == 0) c.remove(target);
+  if (size == 0) remove_target(c, target);
   else c.put(target, result.take(), event, EventClass::set);
   c.reply.integer(size);
 }

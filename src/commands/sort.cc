@@ -7,6 +7,7 @@
 #include "base/numbers.h"
 #include "commands/families.h"
 #include "commands/sort_patterns.h"
+#include "commands/store_target.h"
 #include "engine/acl_user.h"
 #include "engine/command.h"
 #include "store/list.h"
@@ -246,7 +247,7 @@ void Sorter::for_each_value(Visit visit) {
 void store(Call& c, const Order& order, Sorter& sorter) {
   size_t n = sorter.values();
   if (n == 0) {
-    c.remove(order.target);
+    remove_target(c, order.target);
     return c.reply.integer(0);
   }
   TypeContext context = c.keyspace.context();

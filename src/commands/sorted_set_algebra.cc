@@ -7,6 +7,7 @@
 #include "base/numbers.h"
 #include "commands/families.h"
 #include "commands/sorted_set_replies.h"
+#include "commands/store_target.h"
 #include "engine/command.h"
 #include "ds/hash_table.h"
 #include "store/set.h"
@@ -261,7 +262,7 @@ void store_result(Call& c, Operation operation, Bytes event) {
   Result result;
   compute(query, operation, result);
   if (result.size() == 0) {
-    c.remove(target);
+    remove_target(c, target);
     return c.reply.integer(0);
   }
   TypeContext context = c.keyspace.context();

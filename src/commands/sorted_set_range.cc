@@ -5,6 +5,7 @@
 #include "base/numbers.h"
 #include "commands/families.h"
 #include "commands/sorted_set_replies.h"
+#include "commands/store_target.h"
 #include "engine/command.h"
 
 namespace vitrine {
@@ -149,7 +150,7 @@ void zrangestore(Call& c) {
   if (source.wrong_type()) return;
   auto run = source ? query.find(*source) : SortedSet::Run();
   if (run.count == 0) {
-    c.remove(target);
+    remove_target(c, target);
     return c.reply.integer(0);
   }
   TypeContext context = c.keyspace.context();

@@ -101,6 +101,7 @@ void spop_one(Call& c, Bytes key) {
 void spop(Call& c) {
   Bytes key = c.args.bytes();
   if (!c.args.more()) return spop_one(c, key);
+  if (c.args.left() > 1) return c.reply.error(Args::kSyntaxError);
   int64_t count = c.args.integer(0, INT64_MAX, kNotPositive, kNotPositive);
   if (!c.args.done()) return;
   auto set = c.edit<Set>(key, "spop", Missing::skip);
@@ -126,6 +127,7 @@ constexpr int64_t kMostDrawn = -INT64_MAX / 2;
 void srandmember(Call& c) {
   Bytes key = c.args.bytes();
   bool counted = c.args.more();
+  if (c.args.left() > 1) return c.reply.error(Args::kSyntaxError);
   int64_t count = counted ? take_count(c) : 1;
   if (!c.args.done()) return;
   auto set = c.read<Set>(key);

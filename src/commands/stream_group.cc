@@ -19,11 +19,12 @@ constexpr Bytes kNoStream =
 // The options behind the id of CREATE and SETID.
 struct Options {
   bool make_stream = false;
+  bool too_many = false;     // said only once the key, and for SETID the group, is found
   int64_t entries_read = StreamGroup::kUnknown;
 
-  bool read(Call& c, Bytes key, bool creates) {
+  bool read(Call& c, bool creates) {
     constexpr Bytes kNegative = "ERR value for ENTRIESREAD must be positive or -1";
-    const bool too_many = c.args.left() > (creates ? 3u : 2u);
+    too_many = c.args.left() > (creates ? 3u : 2u);
     while (c.args.more()) {
       if (creates && c.args.accept("MKSTREAM")) {
         make_stream = true;
@@ -33,16 +34,9 @@ struct Options {
         bad(c.args);
       }
     }
-    if (too_many && !c.args.failed()) {
-      // A key of another type is told first.
-      Entry* entry = c.peek(key);
-      if (entry && entry->type() != Type::stream) return c.wrong_type(), false;
-      bad(c.args);
-    }
     return c.args.done();
   }
 
- private:
   static void bad(Args& args) {
     args.fail_formatted("ERR unknown subcommand or wrong number of arguments for '" + std::string(args[1]) +
                         "'. Try XGROUP HELP.");
@@ -68,18 +62,17 @@ void create_with_stream(Call& c, Bytes key, Bytes name, Bytes id_text, const Opt
 void xgroup_create(Call& c) {
   Bytes key = c.args.bytes(), name = c.args.bytes(), id_text = c.args.bytes();
   Options options;
-  if (!options.read(c, key, true)) return;
+  if (!options.read(c, true)) return;
   StreamId id;
   {
     auto stream = c.read_to_write<Stream>(key);
+    if (stream.wrong_type()) return;
+    if (stream.missing() && !options.make_stream) return c.reply.error(kNoStream);
+    if (options.too_many) return Options::bad(c.args);
     if (stream) {
       if (!parse_position(c, id_text, stream->last_id(), id)) return;
       if (!stream->add_group(name, id, options.entries_read))
         return c.reply.error("BUSYGROUP Consumer Group name already exists");
-    } else if (!stream.missing()) {
-      return;
-    } else if (!options.make_stream) {
-      return c.reply.error(kNoStream);
     } else {
       return create_with_stream(c, key, name, id_text, options);
     }
@@ -100,8 +93,9 @@ void with_group(Call& c, Bytes key, Bytes name, Act act) {
 void xgroup_setid(Call& c) {
   Bytes key = c.args.bytes(), name = c.args.bytes(), id_text = c.args.bytes();
   Options options;
-  if (!options.read(c, key, false)) return;
+  if (!options.read(c, false)) return;
   with_group(c, key, name, [&](const Stream& stream, StreamGroup& group) {
+    if (options.too_many) return Options::bad(c.args);
     StreamId id;
     if (!parse_position(c, id_text, stream.last_id(), id, false)) return;
     group.last_id = id;

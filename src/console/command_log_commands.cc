@@ -42,6 +42,9 @@ Kind take_kind(Call& c) {
 }
 
 void slow_get(Call& c, CommandLog& log) {
+  if (c.args.left() > 1)
+    return c.reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(c.args[1]) +
+                         "'. Try SLOWLOG HELP.");
   int64_t count = c.args.more() ? take_count(c) : 10;
   if (c.args.done()) reply_entries(c, log, Kind::slow, count);
 }

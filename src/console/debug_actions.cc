@@ -166,10 +166,12 @@ void packed_threshold(Call& c) {
 }
 
 void reply_buffer(Call& c) {
-  if (c.args.accept("RESIZING")) return c.args.integer(), c.args.done() ? c.reply.ok() : void();
-  bool peak = c.args.accept("PEAK-RESET-TIME") && (c.args.accept("NEVER") || c.args.accept("RESET") ||
-                                                   parse_int64(c.args.bytes()).has_value());
-  peak ? c.reply.ok() : c.reply.error(Args::kSyntaxError);
+  if (c.args.accept("RESIZING")) return c.reply.ok();
+  if (!c.args.accept("PEAK-RESET-TIME"))
+    return c.reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(c.args[1]) +
+                         "'. Try DEBUG HELP.");
+  if (!c.args.accept("NEVER") && !c.args.accept("RESET")) c.args.integer();
+  if (c.args.done()) c.reply.ok();
 }
 
 void accept_flag(Call& c) { c.args.integer(), c.args.done() ? c.reply.ok() : void(); }

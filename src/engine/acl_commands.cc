@@ -103,7 +103,7 @@ void cat(Call& c, const CommandRegistry& registry) {
   if (c.args.size() > 3) return too_many(c);
   for (size_t i = 0; i < names.size(); i++)
     if (equals_ignoring_case(names[i], c.args[2])) return reply_category(c, registry, 1u << i);
-  c.reply.error("ERR Unknown category '" + std::string(c.args[2]) + "'");
+  c.reply.error("ERR Unknown category '" + std::string(c.args[2].substr(0, 128)) + "'");
 }
 
 std::string dryrun_refusal(const AclVerdict& verdict) {

@@ -174,9 +174,11 @@ std::string shown_rule(const std::string& rule) {
 namespace {
 
 // A word of a selector that ends with a parenthesis closes it for whoever reads the line that is written of the user.
+// One that begins with a parenthesis will be refused as a rule.
 bool closes_early(Bytes rule) {
   if (!rule.starts_with('(') || !rule.ends_with(')')) return false;
   Bytes within = rule.substr(1, rule.size() - 2);
+  if (within.starts_with('(') || within.find(" (") != Bytes::npos) return false;
   return within.ends_with(')') || within.find(") ") != Bytes::npos;
 }
 

@@ -153,6 +153,7 @@ void list(Call& c, Dispatcher& dispatcher) {
   filter.is_user = [&](Bytes name) { return dispatcher.acl().find(name) != nullptr; };
   filter.bad_id = "ERR Invalid client ID";
   filter.least_id = INT64_MIN;
+  filter.wants_ids = true;
   if (!filter.read(c.args)) return;
   std::string text;
   dispatcher.sessions().for_each([&](Session& each) {
@@ -187,15 +188,24 @@ void kill(Call& c, Dispatcher& dispatcher) {
       kill_matching(c, dispatcher, [&](const Session& s) { return filter.matches(s, c.session, c.now_ms); }));
 }
 
+// Replies how the subcommand is not called.
+void too_many(Call& c) {
+  c.reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(c.args[1]) +
+                "'. Try CLIENT HELP.");
+}
+
 void pause(Call& c, Dispatcher& dispatcher) {
   constexpr Bytes kBadTimeout = "ERR timeout is not an integer or out of range";
+  if (c.args.left() > 2) return too_many(c);
+  // The mode is looked at first.
+  Bytes mode = c.args.left() == 2 ? c.args[3] : "ALL";
+  bool writes_only = equals_ignoring_case(mode, "WRITE");
+  if (!writes_only && !equals_ignoring_case(mode, "ALL"))
+    return c.reply.error("ERR CLIENT PAUSE mode must be WRITE or ALL");
   int64_t timeout = c.args.integer(kBadTimeout);
   if (!c.args.failed() && timeout < 0) c.args.fail("ERR timeout is negative");
   if (!c.args.failed() && timeout > INT64_MAX - c.now_ms) c.args.fail("ERR timeout is out of range");
-  bool writes_only = false;
-  if (c.args.accept("WRITE")) writes_only = true;
-  else if (c.args.more() && !c.args.accept("ALL")) c.args.fail("ERR CLIENT PAUSE mode must be WRITE or ALL");
-  if (!c.args.done()) return;
+  if (c.args.failed()) return;
   dispatcher.pause(c.now_ms + timeout, writes_only);
   c.reply.ok();
 }
@@ -206,15 +216,14 @@ void unpause(Call& c, Dispatcher& dispatcher) {
 }
 
 void unblock(Call& c, Dispatcher& dispatcher) {
-  if (c.args.left() > 2)
-    return c.reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(c.args[1]) +
-                         "'. Try CLIENT HELP.");
+  if (c.args.left() > 2) return too_many(c);
+  // The reason is looked at first.
+  Bytes reason = c.args.left() == 2 ? c.args[3] : "TIMEOUT";
+  bool with_error = equals_ignoring_case(reason, "ERROR");
+  if (!with_error && !equals_ignoring_case(reason, "TIMEOUT"))
+    return c.reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   int64_t target = c.args.integer();
-  bool with_error = false;
-  if (c.args.accept("ERROR")) with_error = true;
-  else if (c.args.more() && !c.args.accept("TIMEOUT"))
-    c.args.fail("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
-  if (!c.args.done()) return;
+  if (c.args.failed()) return;
   Session* session = dispatcher.sessions().find(static_cast<SessionId>(target));
   c.reply.integer(session && dispatcher.waiters().unblock(*session, with_error));
 }

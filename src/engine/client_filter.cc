@@ -20,12 +20,13 @@ namespace {
 
 // "slave" and "replica", "master" and "primary" are one.
 std::string canonical_type(Args& args) {
-  std::string type = to_lower(args.bytes());
+  Bytes given = args.bytes();
+  std::string type = to_lower(given);
   if (type == "slave") type = "replica";
   if (type == "primary") type = "master";
   for (const char* known : {"normal", "master", "replica", "pubsub"})
     if (type == known) return type;
-  args.fail_formatted("ERR Unknown client type '" + type + "'");
+  args.fail_formatted("ERR Unknown client type '" + std::string(given) + "'");
   return type;
 }
 
@@ -63,7 +64,7 @@ bool ClientFilter::read_one(Args& args) {
       args.fail_formatted("ERR No such user '" + *wanted + "'");
     return true;
   }
-  if (named("ID")) return read_ids(args, negated ? not_ids_ : ids_), true;
+  if (named("ID")) return read_ids(args, negated ? not_ids_ : ids_), behind_ids_ = args.position(), true;
   if (named("TYPE")) return (negated ? type_.is_not : type_.is) = canonical_type(args), true;
   if (named("DB")) return (negated ? db_.is_not : db_.is) = args.integer("ERR DB number should be an integer"), true;
   if (negated) return false;
@@ -77,8 +78,10 @@ bool ClientFilter::read_one(Args& args) {
 }
 
 bool ClientFilter::read(Args& args) {
-  while (args.more())
-    if (!read_one(args)) args.fail();
+  while (args.more()) {
+    bool in_ids = wants_ids && args.position() == behind_ids_;
+    if (!read_one(args)) args.fail(in_ids ? bad_id : Args::kSyntaxError);
+  }
   return args.done();
 }
 

@@ -18,6 +18,8 @@ class ClientFilter {
   bool matches(const Session& session, const Session& asker, int64_t now_ms) const;
   Bytes bad_id = "ERR client-id should be greater than 0";
   int64_t least_id = 1;
+  // What stands behind the ids and is no filter was meant as an id.
+  bool wants_ids = false;
   // CLIENT KILL spares the asker unless told otherwise.
   bool skip_me = true;
   // Whether there is such a user.
@@ -33,6 +35,7 @@ class ClientFilter {
   void read_ids(Args& args, std::vector<SessionId>& ids);
 
   std::vector<SessionId> ids_, not_ids_;
+  size_t behind_ids_ = 0;   // where the last list of ids ended
   Pair<std::string> type_, user_, address_, local_address_, name_, flags_, library_name_, library_version_, capability_,
       ip_;
   Pair<int64_t> db_;

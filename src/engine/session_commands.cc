@@ -77,27 +77,26 @@ void hello(Call& c, Dispatcher& dispatcher) {
     if (c.args.failed()) return;
     if (protocol < 2 || protocol > 3) return c.reply.error("NOPROTO unsupported protocol version");
   }
-  bool named = false, with_auth = false;
-  Bytes name, user, password;
+  // Each option holds from where it stands, even if a later one is wrong.
   while (c.args.more()) {
     if (c.args.accept("AUTH", 2)) {
-      with_auth = true, user = c.args.bytes(), password = c.args.bytes();
+      Bytes user = c.args.bytes(), password = c.args.bytes();
+      if (!dispatcher.acl().authenticate(c.session, user, password, c.args[0], c.now_ms))
+        return c.reply.error(kWrongPassword);
     } else if (c.args.accept("SETNAME", 1)) {
-      named = true, name = c.args.bytes();
+      Bytes name = c.args.bytes();
       if (!is_printable_word(name))
         return c.reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
+      c.session.name = name;
     } else {
       c.args.fail_formatted("ERR Syntax error in HELLO option '" + std::string(c.args.peek()) + "'");
     }
   }
   if (!c.args.done()) return;
-  if (with_auth && !dispatcher.acl().authenticate(c.session, user, password, c.args[0], c.now_ms))
-    return c.reply.error(kWrongPassword);
   if (!c.session.authenticated && !dispatcher.open_to_all())
     return c.reply.error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
         "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
-  if (named) c.session.name = name;
   c.reply.set_protocol(static_cast<int>(protocol));
   reply_hello(c);
 }

@@ -60,7 +60,7 @@ fi
 [ $peer = oracle ] || part memory $pytest tests/memory_test.py $slow
 part server $pytest tests/server_test.py tests/settings_test.py tests/tools_test.py $slow
 part acl $pytest tests/acl_test.py
-part connections $pytest tests/connection_test.py tests/client_state_test.py tests/input_test.py \
+part connections $pytest tests/connection_test.py tests/client_state_test.py tests/input_test.py tests/wording_test.py \
   tests/tracking_test.py tests/pubsub_test.py $slow
 [ $peer = oracle ] || part persist $pytest tests/persist_test.py tests/persist_rules_test.py tests/migrate_test.py \
   tests/check_test.py

@@ -44,6 +44,15 @@ SORTS = [
     (f'{ADD_USER} ~l; RPUSH l 1; AUTH u x; SORT l BY nosort', [b'1']),
 ]
 
+LIBRARIES = [
+    ('FUNCTION LOAD "#!nosuch\nx"', b'ERR Library name was not given'),
+    ('FUNCTION LOAD "#! lua name=a\nx"', b'ERR Invalid metadata value given: lua'),
+    ('FUNCTION LOAD "#!nosuch name=a name=b\nx"',
+     b'ERR Invalid metadata value, name argument was given multiple times'),
+    ('FUNCTION LOAD "#!nosuch name=a\nx"', b"ERR Engine 'nosuch' not found"),
+    ('FUNCTION LOAD "#! name=a\nx"', b"ERR Engine '' not found"),
+]
+
 CLIENTS = [
     ('CLIENT LIST TYPE NAN', b"ERR Unknown client type 'NAN'"),
     ('CLIENT KILL TYPE Foo', b"ERR Unknown client type 'Foo'"),
@@ -140,7 +149,7 @@ def run(server, words, resp3):
 
 
 @pytest.mark.parametrize('resp3', [False, True])
-@pytest.mark.parametrize('commands,reply', SORTS + CLIENTS + OTHERS)
+@pytest.mark.parametrize('commands,reply', SORTS + LIBRARIES + CLIENTS + OTHERS)
 def test_replies(server, commands, reply, resp3):
     have = run(server, [shlex.split(each) for each in commands.split('; ')], resp3)
     if isinstance(reply, dict):

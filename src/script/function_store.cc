@@ -12,8 +12,6 @@ constexpr int64_t kLoadLimitMs = 500, kLoadFromLogLimitMs = 60000;
 
 // The name that the first line gives.
 std::expected<std::string, std::string> read_library_name(const Shebang& shebang) {
-  if (!equals_ignoring_case(shebang.engine, "lua"))
-    return std::unexpected("ERR Engine '" + shebang.engine + "' not found");
   std::string name;
   bool given = false;
   for (const std::string& word : shebang.words) {
@@ -27,6 +25,8 @@ std::expected<std::string, std::string> read_library_name(const Shebang& shebang
   if (!is_library_word(name))
     return std::unexpected("ERR Library names can only contain letters, numbers, or underscores(_) and must be at "
                            "least one character long");
+  if (!equals_ignoring_case(shebang.engine, "lua"))
+    return std::unexpected("ERR Engine '" + shebang.engine + "' not found");
   return name;
 }
 

@@ -1,4 +1,4 @@
-// Fuzzes the libraries of scripts: cjson.decode, cmsgpack.unpack, struct.unpack, patterns, sorting.
+// Fuzzes the libraries of scripts: cjson.decode, cmsgpack.unpack, struct.unpack, patterns, sorting, loading.
 // What decodes is encoded again, and must decode to the same bytes.
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +19,10 @@ constexpr const char* kScripts[] = {
     "local n = ARGV[1]:byte() or 0 pcall(struct.unpack, ARGV[1]:sub(2, n % 32), ARGV[1]:sub(n % 32))",
     "local n = ARGV[1]:byte() or 0 pcall(struct.pack, ARGV[1]:sub(2), n, n, 'x', n) pcall(struct.size, ARGV[1])",
     "pcall(string.format, ARGV[1], 1, 2, 'x')",
+    // Source at once and in pieces.
+    "local at, size = 1, 1 + #ARGV[1] % 5 local f = loadstring(ARGV[1]) local g = load(function() "
+    "local p = ARGV[1]:sub(at, at + size - 1) at = at + size if p ~= '' then return p end end) "
+    "assert((f == nil) == (g == nil))",
     // Short, because nobody would end a pattern that backtracks for ever.
     "local p, s, r = ARGV[1]:sub(1, 10), ARGV[1]:sub(11, 50), ARGV[1]:sub(51, 54) pcall(string.find, s, p) "
     "pcall(string.match, s, '^' .. p, -3) pcall(string.gsub, s, p, r) pcall(string.gsub, s, p, string.len) "

@@ -67,7 +67,8 @@ part connections $pytest tests/connection_test.py tests/client_state_test.py tes
 [ $peer = oracle ] || part log $pytest tests/aof_load_test.py tests/aof_test.py tests/crash_test.py
 part tls $pytest tests/tls_test.py $slow
 [ $peer = oracle ] || part groups $pytest tests/stream_group_test.py $slow
-[ $peer = oracle ] || part scripts $pytest tests/script_test.py tests/script_kill_test.py tests/script_escape_test.py
+[ $peer = oracle ] || part scripts $pytest tests/script_test.py tests/script_dialect_test.py tests/script_kill_test.py \
+  tests/script_escape_test.py
 part abuse $pytest tests/abuse_test.py $slow
 
 echo "tests/run.sh $mode against $peer, $(( $(date +%s) - start )) s:${names:+ failed:$names}"

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "script/interpreter.h"
+#include "script/lua_escapes.h"
 #include "script/sandbox.h"
 #include "script/steps.h"
 
@@ -68,35 +69,34 @@ int pairs(lua_State* L) {
 struct Text {
   Bytes rest;
   Steps steps;
+  LuaEscapes escapes;
 };
 
 // In pieces, so that even a long text can be left.
 const char* piece_of_text(lua_State*, void* data, size_t* size) {
-  constexpr size_t kMostBytes = 65536;
   auto& text = *static_cast<Text*>(data);
-  text.steps.ask();
-  *size = std::min(text.rest.size(), kMostBytes);
-  const char* piece = text.rest.data();
-  text.rest.remove_prefix(*size);
-  return piece;
+  Bytes piece = text.escapes.next(text.rest);
+  text.steps.count(1 + piece.size());
+  *size = piece.size();
+  return piece.data();
 }
 
 // An error that a hook has raised (SCRIPT KILL) must not leave lua_loadx as it came: LuaJIT would take the hook for one
 // that still runs, and no other would ever fire. lua_pcall tells it that the hook is over.
 const char* piece_of_function(lua_State* L, void* data, size_t* size) {
   auto& text = *static_cast<Text*>(data);
-  if (!text.rest.empty()) return piece_of_text(L, data, size);
-  luaL_checkstack(L, 2, "too many nested functions");
-  lua_pushvalue(L, 1);
-  if (lua_pcall(L, 0, 1, 0) != 0) lua_error(L);
-  if (lua_isnil(L, -1)) {
-    *size = 0;
-    return nullptr;
+  for (;;) {
+    const char* piece = piece_of_text(L, data, size);
+    if (*size > 0) return piece;
+    luaL_checkstack(L, 2, "too many nested functions");
+    lua_pushvalue(L, 1);
+    if (lua_pcall(L, 0, 1, 0) != 0) lua_error(L);
+    if (lua_isnil(L, -1)) return nullptr;
+    if (!lua_isstring(L, -1)) luaL_error(L, "reader function must return a string");
+    lua_replace(L, 3);   // keeps the piece alive
+    text.rest = bytes_at(L, 3);
+    if (text.rest.empty()) return nullptr;
   }
-  if (!lua_isstring(L, -1)) luaL_error(L, "reader function must return a string");
-  lua_replace(L, 3);   // keeps the piece alive
-  text.rest = bytes_at(L, 3);
-  return piece_of_text(L, data, size);
 }
 
 int loaded(lua_State* L, int status) {
@@ -109,7 +109,7 @@ int loaded(lua_State* L, int status) {
 int loadstring(lua_State* L) {
   size_t size = 0;
   const char* bytes = luaL_checklstring(L, 1, &size);
-  Text text{{bytes, size}, Steps(L, Interpreter::of(L))};
+  Text text{{bytes, size}, Steps(L, Interpreter::of(L)), LuaEscapes({bytes, size})};
   const char* name = luaL_optstring(L, 2, bytes);
   int status = lua_loadx(L, piece_of_text, &text, name, "t");
   text.steps.ask();
@@ -130,7 +130,7 @@ int load(lua_State* L) {
   if (lua.nested_loads >= kMostNestedLoads) return luaL_error(L, "C stack overflow");
   lua_settop(L, 3);
   lua.nested_loads++;
-  Text text{{}, Steps(L, lua)};
+  Text text{{}, Steps(L, lua), {}};
   int status = lua_loadx(L, piece_of_function, &text, name, "t");   // whatever is raised within ends here
   lua.nested_loads--;
   text.steps.ask();   // the load has caught the error that ends the script

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "script/lua_escapes.h"
 #include "script/sandbox.h"
 #include "script/script_engine.h"
 
@@ -382,18 +383,18 @@ bool Interpreter::push_content(lua_State* L, int index) const {
 namespace {
 
 struct Compilation {
-  Bytes code;
+  Bytes rest;
+  LuaEscapes escapes;
   const char* name;
   int writes_globals, globals;
-  bool read = false;
   int function = 0;
 };
 
 const char* read_code(lua_State*, void* data, size_t* size) {
   auto& c = *static_cast<Compilation*>(data);
-  if (std::exchange(c.read, true)) return nullptr;
-  *size = c.code.size();
-  return c.code.data();
+  Bytes piece = c.escapes.next(c.rest);
+  *size = piece.size();
+  return piece.data();
 }
 
 int compile_protected(lua_State* L) {
@@ -415,7 +416,7 @@ int compile_protected(lua_State* L) {
 }  // namespace
 
 std::expected<int, std::string> Interpreter::compile(Bytes code) {
-  Compilation c{code, chunk_name(), writes_globals_, globals_};
+  Compilation c{code, LuaEscapes(code), chunk_name(), writes_globals_, globals_};
   if (lua_cpcall(state_, compile_protected, &c) == 0) return c.function;
   const char* text = lua_tostring(state_, -1);
   std::string error = text ? text : "unknown error";

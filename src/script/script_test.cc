@@ -1,8 +1,11 @@
 // What of scripts needs no server: the libraries against themselves and against garbage, the first line, the memory.
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "base/random.h"
 #include "base/ticks.h"
+#include "script/lua_escapes.h"
 #include "script/shebang.h"
 #include "script/testing.h"
 
@@ -94,6 +97,93 @@ TEST_F(ScriptTest, LibrariesTakeGarbage) {
     for (uint64_t n = random.below(12); n > 0; n--) text += kPieces[random.below(std::size(kPieces))];
     for (uint64_t n = random.below(6); n > 0; n--) format += kFormats[random.below(std::size(kFormats))];
     ASSERT_EQ(eval(code, {text, format}), ":1\r\n") << "round " << i << ": " << text << " and " << format;
+  }
+}
+
+std::string without_escapes(LuaEscapes escapes, Bytes source, Random* random = nullptr) {
+  std::string out;
+  while (!source.empty()) {
+    Bytes piece = source.substr(0, random ? 1 + random->below(4) : source.size());
+    source.remove_prefix(piece.size());
+    for (Bytes part = escapes.next(piece); !part.empty(); part = escapes.next(piece)) out += part;
+    EXPECT_TRUE(piece.empty());
+  }
+  return out;
+}
+
+TEST(LuaEscapes, LeavesOutBackslashesThatMeanNothing) {
+  const std::pair<Bytes, Bytes> kPairs[] = {
+      {R"("a\.b\%\z\x41\u{41}" '\e\-')", R"("a.b%zx41u{41}" 'e-')"},
+      {R"("\\.\"\." '\'\.\"' .. '\\' .. "\.")", R"("\\.\"." '\'.\"' .. '\\' .. ".")"},
+      {R"("\a\b\f\n\r\t\v\0\19\255\.")", R"("\a\b\f\n\r\t\v\0\19\255.")"},
+      {"'\\\n\\.' '\\\r\n\\.'", "'\\\n.' '\\\r\n.'"},
+      {{"'\\\0\0\\.'\0", 8}, {"'\0\0.'\0", 6}},
+      {"x = 1 -- it's \\.\ny = '\\.'", "x = 1 -- it's \\.\ny = '.'"},
+      {"--[[ ' \n ]] '\\.'", "--[[ ' \n ]] '.'"},
+      {"--[==[ ' ]] ]=] ]==] '\\.'", "--[==[ ' ]] ]=] ]==] '.'"},
+      {"--[= '\n'\\.'", "--[= '\n'.'"},
+      {"--[\r'\\.'", "--[\r'.'"},
+      {"--=[[ '\n'\\.'", "--=[[ '\n'.'"},
+      {"--\n'\\.'", "--\n'.'"},
+      {"a[[\\.]]]=]] '\\.'", "a[[\\.]]]=]] '.'"},
+      {"[=[\\.]]]=] '\\.'", "[=[\\.]]]=] '.'"},
+      {"a['\\.'] - '\\.' [-1]", "a['.'] - '.' [-1]"},
+      {"\\. \\z", "\\. \\z"},
+      {"# \n'\\.'", " # \n'.'"},
+      {"#", " #"},
+      {"'\\.\\.\\.\\.", "'...."},
+      {"return 1", "return 1"},
+      {"", ""}};
+  Random random(20260102);
+  for (auto [source, expected] : kPairs) {
+    EXPECT_EQ(without_escapes(LuaEscapes(source), source), expected) << source;
+    EXPECT_EQ(without_escapes(LuaEscapes(), source), expected) << source;
+    for (int i = 0; i < 20; i++) EXPECT_EQ(without_escapes(LuaEscapes(), source, &random), expected) << source;
+  }
+}
+
+// In pieces of any size it says the same, and never more than it may.
+TEST(LuaEscapes, TakesPieces) {
+  constexpr Bytes kFragments[] = {"'", "\"", "\\", "\\\\", "\\'", "\\.", "\\x41", "\\z", "\\065", "\n", "\r", "-", "--",
+                                  "[", "[[", "]]", "]", "=", "[=[", "]=]", "a", " ", "#"};
+  Random random(20260103);
+  for (int i = 0; i < 20000; i++) {
+    std::string source;
+    for (uint64_t n = random.below(16); n > 0; n--) source += kFragments[random.below(std::size(kFragments))];
+    ASSERT_EQ(without_escapes(LuaEscapes(), source, &random), without_escapes(LuaEscapes(source), source)) << source;
+  }
+  std::string large = "'" + std::string(LuaEscapes::kMostBytes * 3, 'x') + "\\.'";
+  LuaEscapes escapes(large);
+  Bytes rest = large;
+  EXPECT_EQ(escapes.next(rest).size(), LuaEscapes::kMostBytes);
+}
+
+// Strings of random escapes are what the manual of Lua 5.1 says.
+TEST_F(ScriptTest, ReadsEscapesAsLua51) {
+  constexpr Bytes kNamed = "abfnrtv\\\"'\n", kValues = "\a\b\f\n\r\t\v\\\"'\n";
+  Random random(20260104);
+  for (int i = 0; i < 2000; i++) {
+    std::string source, expected;
+    for (uint64_t n = random.below(20); n > 0; n--) {
+      char c = static_cast<char>(random.below(256));
+      uint64_t kind = random.below(3);
+      if (kind == 0) {
+        char digits[8];
+        std::snprintf(digits, sizeof digits, "\\%03d", static_cast<unsigned char>(c));
+        source += digits;
+      } else if (size_t named = kNamed.find(c); named != Bytes::npos) {
+        source += {'\\', c};
+        c = kValues[named];
+      } else if (c == '\r' || (c >= '0' && c <= '9')) {
+        continue;
+      } else {
+        if (kind == 1) source += '\\';
+        source += c;
+      }
+      expected += c;
+    }
+    ASSERT_EQ(eval("return '" + source + "'"), "$" + std::to_string(expected.size()) + "\r\n" + expected + "\r\n")
+        << source;
   }
 }
 

@@ -33,6 +33,10 @@ def value(c, expression, *arguments):
     return reply.split(b' script: ')[0] if isinstance(reply, Error) else reply
 
 
+def refusal(function, number, words):
+    return b"ERR user_script:1: bad argument #%d to '%s' (%s)" % (number, function, words)
+
+
 ESCAPES = [
     (rb'"a\.b\%\-\/\d\$\(\_\e"', b'a.b%-/d$(_e'), (rb'"\z x"', b'z x'), (rb'"\u{41}"', b'u{41}'), (rb'"\x41"', b'x41'),
     (rb'"\\.\"\.\'" .. ' + rb"'\'\.\"'", b'\\."' + b".''" + b'."'),
@@ -89,3 +93,76 @@ def test_source_that_is_wrong_stays_wrong(c):
         assert value(c, 'tostring(loadstring(ARGV[1]))', code) == b'nil', code
     for head in (b'', b'\\', b'#\n'):
         assert value(c, 'tostring(loadstring(ARGV[1]))', head + b'\x1bLJ\x02') == b'nil'
+
+
+FORMATS = [
+    ("'%c%c', 0, 65", b'A'), ("'%c%c%c', 65, 0, 66", b'AB'), ("'[%5c]', 0", b'[    ]'), ("'[%-5c]', 0", b'[]'),
+    ("'%c', 321", b'A'), ("'%s', 'a\\0b'", b'a'), ("'%5s', 'a\\0b'", b'    a'),
+    ("'%s', ('a\\0'):rep(50)", b'a\0' * 50), ("'%.3s', ('x'):rep(200)", b'xxx'),
+    ("'%5s|', ('x'):rep(200)", b'x' * 200 + b'|'),
+    ("'%10s|%-10s|%.2s', 'a', 1.5, 'cde'", b'         a|1.5       |cd'),
+    ("'%.0f %.0f %5.1f', 2.5, 0.5, 1.25", b'2 0   1.2'), ("'%#x %+d % d %05d', 255, 1, 1, 1", b'0xff +1  1 00001'),
+    ("'%d %d %i', '1.5', -1.5, 2", b'1 -1 2'), ("'%x', -1", b'f' * 16), ("'%u', -1", b'18446744073709551615'),
+    ("'%x %x %x', 1e19, 1e20, -1e20", b'8ac7230489e80000 0 8000000000000000'), ("'%d', 1e20", b'-9223372036854775808'),
+    ("'%d', 0/0", b'-9223372036854775808'), ("'%o %e %E %g %G', 8, 1, 1, 1e-10, 1e-10",
+                                             b'10 1.000000e+00 1.000000E+00 1e-10 1E-10'),
+    ("'%q', 'a\\r\\n\\0\"\\\\b\\t'", b'"a\\r\\\n\\000\\"\\\\b\t"'), ("'%10q', 1", b'"1"'), ("12", b'12'),
+    ("'100%%'", b'100%'),
+    ("'a\\0b%d', 1", b'a\0b1'), ("'%-+ #05d|', 1", b'+1   |'),
+    ("'%s', nil", refusal(b'format', 2, b'string expected, got nil')),
+    ("'%s', {}", refusal(b'format', 2, b'string expected, got table')),
+    ("'%d%s', 1, true", refusal(b'format', 3, b'string expected, got boolean')),
+    ("'%s', setmetatable({}, {__tostring = tostring})", refusal(b'format', 2, b'string expected, got table')),
+    ("'%d', 'x'", refusal(b'format', 2, b'number expected, got string')), ("'%s'", refusal(b'format', 2, b'no value')),
+    ("'%s %k', 1", refusal(b'format', 3, b'no value')), ("nil", refusal(b'format', 1, b'string expected, got nil')),
+    ("'%a', 1", b"ERR user_script:1: invalid option '%a' to 'format'"),
+    ("'%3.3p', 1", b"ERR user_script:1: invalid option '%p' to 'format'"),
+    ("'%', 1", b"ERR user_script:1: invalid option '%' to 'format'"),
+    ("'%.123f', 1", b'ERR user_script:1: invalid format (width or precision too long)'),
+    ("'%123d', 1", b'ERR user_script:1: invalid format (width or precision too long)'),
+    ("'%++++++d', 1", b'ERR user_script:1: invalid format (repeated flags)'),
+]
+
+
+@pytest.mark.parametrize('arguments,expected', FORMATS)
+def test_string_format(c, arguments, expected):
+    assert value(c, f'string.format({arguments})') == expected
+
+
+def test_string_format_writes_what_is_long(c):
+    assert value(c, "#string.format('%99.99f', -1e308)") == 410
+    assert value(c, "#string.format(('x%%'):rep(1e5) .. '%s', ('y'):rep(1e5))") == 300000
+    assert value(c, "#string.format('%q', ('\\0'):rep(1e5))") == 400002
+
+
+NUMBERS = [
+    ("'0b11'", b'nil'), ("' 0b11 '", b'nil'), ("'0b11', 2", b'nil'), ("'11', 2", b'3'),
+    ("'-10', 16", b'1.844674407371e+19'),
+    ("'-ffffffffffffffffff', 16", b'1.844674407371e+19'), ("'0x10', 16", b'16'), ("' 10 ', 16", b'16'),
+    ("'1e1', 16", b'481'),
+    ("'zz', 36", b'1295'), ("'9', 8", b'nil'), ("'', 16", b'nil'), ("'-', 16", b'nil'), ("10, 16", b'16'),
+    ("10.5, 16", b'nil'), ("10.5, 10", b'10.5'), ("nil", b'nil'), ("{}", b'nil'), ("'12\\0'", b'12'),
+    ("'0x1p4'", b'16'),
+    ("'0x'", b'nil'), ("'-0x10'", b'-16'), ("'inf'", b'inf'), ("'nan'", b'nan'), ("'1e'", b'nil'), ("'1LL'", b'nil'),
+    ("' 12\\n'", b'12'), ("'1 2'", b'nil'), ("''", b'nil'), ("'1', nil", b'1'), ("'12', '16'", b'18'),
+    ("", refusal(b'tonumber', 1, b'value expected')), ("'1', 1", refusal(b'tonumber', 2, b'base out of range')),
+    ("'1', 37", refusal(b'tonumber', 2, b'base out of range')),
+    ("nil, 16", refusal(b'tonumber', 1, b'string expected, got nil')),
+    ("'1', 'x'", refusal(b'tonumber', 2, b'number expected, got string')),
+]
+
+
+@pytest.mark.parametrize('arguments,expected', NUMBERS)
+def test_tonumber(c, arguments, expected):
+    assert value(c, f'tostring(tonumber({arguments}))') == expected
+
+
+@pytest.mark.parametrize('expression,expected', [
+    ('math.log(8, 2) * 1000', 2079), ('math.max(1, 0/0)', 1), ('math.max(1, 0/0, 2)', 2), ('math.min(1, 0/0, 2)', 1),
+    ('tostring(math.max(0/0, 1))', b'nan'), ('tostring(math.min(0/0, 1))', b'nan'), ("math.max(1, '2')", 2),
+    ('math.log()', refusal(b'log', 1, b'number expected, got no value')),
+    ('math.max()', refusal(b'max', 1, b'number expected, got no value')),
+    ('math.min(1, nil)', refusal(b'min', 2, b'number expected, got nil')),
+])
+def test_math(c, expression, expected):
+    assert value(c, expression) == expected

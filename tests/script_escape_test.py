@@ -48,7 +48,7 @@ return names
 
 ABSENT = ['print', 'dofile', 'loadfile', 'require', 'module', 'io', 'debug', 'package', 'ffi', 'jit', 'newproxy',
           'getfenv', 'setfenv', 'os.execute', 'os.getenv', 'os.exit', 'os.remove', 'os.rename', 'os.tmpname', 'os.time',
-          'os.setlocale', 'string.dump', 'table.new', 'table.clear', 'table.move', 'string.buffer', 'coroutine.close',
+          'os.setlocale', 'table.new', 'table.clear', 'table.move', 'string.buffer', 'coroutine.close',
           'redis.register_function']
 
 
@@ -58,6 +58,17 @@ def test_absent(c, name):
     script = 'return type(rawget(rawget(_G, "%s") or {}, "%s"))' % (head, field) if field else \
         'return type(rawget(_G, "%s"))' % head
     assert c.call('EVAL', script, '0') == b'nil'
+
+
+def test_no_function_becomes_bytecode(c):
+    """string.dump is there, as in Redis, and dumps nothing."""
+    for value in ('function() return 1 end', 'print_all', 'redis.call', 'string.dump', 'pcall',
+                  'coroutine.wrap(function() end)', 'loadstring("return 1")', 'xpcall'):
+        code = 'local function print_all() end local ok, r = pcall(string.dump, %s) return {tostring(ok), r}' % value
+        assert c.call('EVAL', code, '0') == [b'false', b'unable to dump given function'], value
+    for value in ('1', 'nil', '"x"', '{}', ''):
+        reply = c.call('EVAL', 'local r = string.dump(%s) return r' % value, '0')
+        assert b"bad argument #1 to 'dump' (function expected, got " in reply, value
 
 
 READONLY = [

@@ -2,7 +2,9 @@
 // to a protected table, read past its metatable, load more than text), and those that do more in LuaJIT than in Lua
 // 5.1.
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <cstdlib>
 
 #include "script/interpreter.h"
 #include "script/lua_escapes.h"
@@ -156,6 +158,50 @@ int gcinfo(lua_State* L) {
   return 1;
 }
 
+// As strtod and strtoul read: LuaJIT knows binary numbers too, and gives negative ones in another base a sign.
+int tonumber(lua_State* L) {
+  constexpr int kDecimal = 10;
+  int base = luaL_optint(L, 2, kDecimal);
+  luaL_checkany(L, 1);
+  if (base == kDecimal && lua_type(L, 1) != LUA_TSTRING) {
+    if (lua_type(L, 1) != LUA_TNUMBER) lua_pushnil(L);
+    else lua_pushvalue(L, 1);
+    return 1;
+  }
+  const char* text = luaL_checkstring(L, 1);
+  luaL_argcheck(L, base >= 2 && base <= 36, 2, "base out of range");
+  char* end = nullptr;
+  double number = base == kDecimal ? std::strtod(text, &end) : static_cast<double>(std::strtoul(text, &end, base));
+  bool any = end != text;
+  while (std::isspace(static_cast<unsigned char>(*end))) end++;
+  if (any && *end == '\0') lua_pushnumber(L, number);
+  else lua_pushnil(L);
+  return 1;
+}
+
+// LuaJIT's takes a base.
+int math_log(lua_State* L) {
+  lua_pushnumber(L, std::log(luaL_checknumber(L, 1)));
+  return 1;
+}
+
+// What is no number is never greater or smaller, unless it comes first.
+int math_max(lua_State* L) {
+  double most = luaL_checknumber(L, 1);
+  for (int i = 2; i <= lua_gettop(L); i++)
+    if (double d = luaL_checknumber(L, i); d > most) most = d;
+  lua_pushnumber(L, most);
+  return 1;
+}
+
+int math_min(lua_State* L) {
+  double least = luaL_checknumber(L, 1);
+  for (int i = 2; i <= lua_gettop(L); i++)
+    if (double d = luaL_checknumber(L, i); d < least) least = d;
+  lua_pushnumber(L, least);
+  return 1;
+}
+
 int math_random(lua_State* L) {
   double r = Interpreter::of(L).random.real();
   switch (lua_gettop(L)) {
@@ -223,7 +269,7 @@ void add_base_functions(lua_State* L, Interpreter& lua) {
   static const luaL_Reg kFunctions[] = {{"rawset", rawset},         {"rawget", rawget},
                                         {"setmetatable", setmetatable}, {"load", load},
                                         {"loadstring", loadstring}, {"collectgarbage", collectgarbage},
-                                        {"gcinfo", gcinfo},         {nullptr, nullptr}};
+                                        {"gcinfo", gcinfo},         {"tonumber", tonumber}, {nullptr, nullptr}};
   add_functions(L, lua, kFunctions);
   lua_pushlightuserdata(L, &lua);
   lua_getfield(L, -2, "next");
@@ -234,7 +280,9 @@ void add_base_functions(lua_State* L, Interpreter& lua) {
 void add_bit_functions(lua_State* L, Interpreter& lua) { replace_function(L, lua, "tohex", bit_tohex); }
 
 void add_math_functions(lua_State* L, Interpreter& lua) {
-  static const luaL_Reg kFunctions[] = {{"random", math_random}, {"randomseed", math_randomseed}, {nullptr, nullptr}};
+  static const luaL_Reg kFunctions[] = {{"log", math_log},       {"max", math_max},
+                                        {"min", math_min},       {"random", math_random},
+                                        {"randomseed", math_randomseed}, {nullptr, nullptr}};
   add_functions(L, lua, kFunctions);
   lua_getfield(L, -1, "fmod");
   lua_setfield(L, -2, "mod");

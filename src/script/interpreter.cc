@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <span>
-#include <utility>
 
 #include "base/check.h"
 #include "script/lua_escapes.h"
@@ -30,12 +29,12 @@ int panic(lua_State* L) {
 
 // What of the standard libraries a script gets as it is.
 constexpr const char* kBase[] = {"assert", "error", "getmetatable", "ipairs", "next", "pcall", "rawequal", "select",
-                                 "tonumber", "tostring", "type", "unpack", "xpcall"};
-constexpr const char* kString[] = {"char", "format", "len", "lower", "rep", "reverse", "upper"};
+                                 "tostring", "type", "unpack", "xpcall"};
+constexpr const char* kString[] = {"char", "len", "lower", "rep", "reverse", "upper"};
 constexpr const char* kTable[] = {"concat", "foreach", "foreachi", "getn", "maxn", "remove"};
 constexpr const char* kMath[] = {"abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp", "floor",
-                                 "fmod", "frexp", "huge", "ldexp", "log", "log10", "max", "min", "modf", "pi", "pow",
-                                 "rad", "sin", "sinh", "sqrt", "tan", "tanh"};
+                                 "fmod", "frexp", "huge", "ldexp", "log10", "modf", "pi", "pow", "rad", "sin", "sinh",
+                                 "sqrt", "tan", "tanh"};
 constexpr const char* kBit[] = {"arshift", "band", "bnot", "bor", "bswap", "bxor", "lshift", "rol", "ror", "rshift",
                                 "tobit", "tohex"};
 constexpr const char* kCoroutine[] = {"create", "resume", "running", "status", "wrap", "yield"};
@@ -102,7 +101,6 @@ end
 return writes
 )lua";
 
-constexpr const char* kGuardedStrings[] = {"format"};
 constexpr const char* kGuardedTables[] = {"foreach", "foreachi"};
 
 constexpr char kGuarded[] = "guarded";
@@ -217,7 +215,6 @@ struct Sandbox {
     lua_newtable(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, kGuarded);
-    for (const char* name : kGuardedStrings) copy_field("string", name);
     for (const char* name : kGuardedTables) copy_field("table", name);
     lua_getfield(L, base, "xpcall");
     lua_pushlightuserdata(L, &lua);
@@ -231,7 +228,6 @@ struct Sandbox {
 
   void add_strings() {
     push_copy("string", kString);
-    replace_guarded(kGuardedStrings);
     add_string_functions(L, lua);
     lua_getfield(L, -1, "gmatch");
     lua_setfield(L, -2, "gfind");

@@ -18,6 +18,8 @@ void add_table_functions(lua_State* L, Interpreter& lua);
 void add_string_functions(lua_State* L, Interpreter& lua);
 void add_bit_functions(lua_State* L, Interpreter& lua);
 void add_math_functions(lua_State* L, Interpreter& lua);
+// string.format; its first upvalue is the Interpreter.
+int format_string(lua_State* L);   // string_format.cc
 // Functions with the Interpreter as their first upvalue, into the table on top.
 void add_functions(lua_State* L, Interpreter& lua, const luaL_Reg* functions);
 // Instead of the function of this name in the table on top; the second upvalue is what was there.

@@ -203,11 +203,18 @@ int rep(lua_State* L) {
   return 1;
 }
 
+// LuaJIT has a dump, of bytecode, which nothing here would load again.
+int dump(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  return luaL_error(L, "unable to dump given function");
+}
+
 }  // namespace
 
 void add_string_functions(lua_State* L, Interpreter& lua) {
-  static const luaL_Reg kFunctions[] = {{"sub", sub},       {"byte", byte}, {"find", find},      {"match", match},
-                                        {"gmatch", gmatch}, {"gsub", gsub}, {nullptr, nullptr}};
+  static const luaL_Reg kFunctions[] = {{"sub", sub},     {"byte", byte},           {"find", find},
+                                        {"match", match}, {"gmatch", gmatch},       {"gsub", gsub},
+                                        {"dump", dump},   {"format", format_string}, {nullptr, nullptr}};
   add_functions(L, lua, kFunctions);
   replace_function(L, lua, "rep", rep);
 }

@@ -166,3 +166,45 @@ def test_tonumber(c, arguments, expected):
 ])
 def test_math(c, expression, expected):
     assert value(c, expression) == expected
+
+
+def test_pcall_and_xpcall(c):
+    assert c.call('EVAL', 'return pcall()', '0') is None
+    assert c.call('EVAL', 'local x = pcall() return 1', '0') == 1
+    for call, words in (('pcall()', b'attempt to call a boolean value'), ('pcall(nil)', b'attempt to call a nil value'),
+                        ('xpcall(1, 2)', b'error in error handling'),
+                        ('xpcall(1, function(e) return e .. "!" end)', b'attempt to call a number value!')):
+        code = 'local r = {%s} return {#r, tostring(r[1]), r[2]}' % call
+        assert c.call('EVAL', code, '0') == [2, b'false', words], call
+    for arguments in ('', '1', 'nil'):
+        assert value(c, f'xpcall({arguments})') == refusal(b'xpcall', 2, b'value expected')
+    # What stands behind the handler is not handed on.
+    code = 'local ok, n = xpcall(function(...) return select("#", ...) end, tostring, 1, 2) return n'
+    assert c.call('EVAL', code, '0') == 0
+
+
+@pytest.mark.parametrize('raised,expected', [
+    ('true', b'ERR true'), ('false', b'ERR false'), ('nil', b'ERR nil'), ('', b'ERR nil'),
+    ('12', b'ERR user_script:1: 12'),
+    ('"x"', b'ERR user_script:1: x'), ('"x", 0', b'ERR x'), ('{err = "My word"}', b'My word'),
+])
+def test_errors_that_are_no_texts(c, raised, expected):
+    reply = c.call('EVAL', f'error({raised})', '0')
+    assert reply.startswith(expected + b' script: ') and reply.endswith(b', on @user_script:1.')
+
+
+def test_setresp_takes_the_whole_part(c):
+    for version in ('3.5', '2.9', '"3"', '2'):
+        assert c.call('EVAL', f'redis.setresp({version}) return 1', '0') == 1
+    assert c.call('EVAL', 'redis.setresp(3.5) redis.call("hset", "h", "a", "1") local h = redis.call("hgetall", "h") '
+                          'redis.call("del", "h") return h.map.a', '0') == b'1'
+    for version in ('1.9', '4', '0/0', 'nil', '"x"', '-3'):
+        reply = c.call('EVAL', f'redis.setresp({version}) return 1', '0')
+        assert reply.startswith(b'ERR RESP version must be 2 or 3.'), version
+
+
+def test_struct_names_the_argument_behind(c):
+    for arguments, number in (('"c5", "abc"', 3), ('"c", ""', 3), ('"ic5", 1, "abc"', 4),
+                              ('"bc5c3", 1, "abcde", "ab"', 5)):
+        assert value(c, f'struct.pack({arguments})') == refusal(b'pack', number, b'string too short')
+    assert value(c, 'struct.pack("c5")') == refusal(b'pack', 2, b'string expected, got nil')

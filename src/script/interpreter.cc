@@ -42,9 +42,9 @@ constexpr const char* kCoroutine[] = {"create", "resume", "running", "status", "
 // pcall gives the text of an error that is a table with one (as redis.call raises them). Every function in C that calls
 // back, and every doorway into a coroutine, asks first whether the stack of the process has room: Lua limits its own
 // stacks only. A message handler of xpcall runs where the error was raised: that of a kill is raised in a hook, in
-// which no other hook fires, so the handler of a script that must end is not called.
+// which no other hook fires, so the handler of a script that must end is not called. In Redis pcall() calls a boolean.
 constexpr char kPrelude[] = R"lua(
-local guard, pcall, type, rawget, resume, wrap, guarded, xpcall, ending = ...
+local guard, pcall, type, rawget, resume, wrap, guarded, xpcall, ending, select, error = ...
 local function plain(ok, ...)
   if ok then return ok, ... end
   local e = ...
@@ -54,12 +54,17 @@ local function plain(ok, ...)
   end
   return ok, ...
 end
-local function our_pcall(...) return plain(pcall(...)) end
-local function our_xpcall(f, handler, ...)
+local function our_pcall(...)
+  if select('#', ...) == 0 then return pcall(false) end
+  return plain(pcall(...))
+end
+local function our_xpcall(...)
+  if select('#', ...) < 2 then error("bad argument #2 to 'xpcall' (value expected)", 2) end
+  local f, handler = ...
   return xpcall(f, function(e)
     if ending() then return e end
     return handler(e)
-  end, ...)
+  end)
 end
 local function our_resume(...) guard() return resume(...) end
 local function our_wrap(f)
@@ -219,7 +224,9 @@ struct Sandbox {
     lua_getfield(L, base, "xpcall");
     lua_pushlightuserdata(L, &lua);
     lua_pushcclosure(L, ending_function, 1);
-    lua_call(L, 9, 4);
+    lua_getfield(L, base, "select");
+    lua_getfield(L, base, "error");
+    lua_call(L, 11, 4);
     lua_setfield(L, base, "xpcall");
     lua_setfield(L, coroutines, "wrap");
     lua_setfield(L, coroutines, "resume");

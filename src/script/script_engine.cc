@@ -199,6 +199,8 @@ int ScriptEngine::note_error(lua_State* L) {
     engine.error_text_ = "ERR " + std::string(bytes_at(L, 1));
   } else if (lua_isnil(L, 1)) {
     engine.error_text_ = "ERR nil";
+  } else if (lua_isboolean(L, 1)) {
+    engine.error_text_ = lua_toboolean(L, 1) ? "ERR true" : "ERR false";
   }
   engine.error_place_.clear();
   lua_Debug at;
@@ -385,7 +387,7 @@ int ScriptEngine::set_protocol(lua_State* L) {
     return lua_error(L);
   }
   auto version = lua_tonumber(L, 1);
-  if (version != 2 && version != 3) {
+  if (!(version >= 2 && version < 4)) {
     push_error(L, "ERR RESP version must be 2 or 3.", false);
     return lua_error(L);
   }

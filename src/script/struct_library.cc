@@ -130,7 +130,8 @@ void pack_bytes(lua_State* L, ByteBuffer& out, const Format::Item& item, int arg
   Bytes text = bytes_at(L, arg);
   if (item.option == 'c') {
     size_t bytes = item.bytes ? item.bytes : text.size();
-    luaL_argcheck(L, text.size() >= bytes, arg, "string too short");
+    // The struct library has counted on when it finds this.
+    luaL_argcheck(L, text.size() >= bytes, arg + 1, "string too short");
     out.append(text.substr(0, bytes));
   } else {
     out.append(text);

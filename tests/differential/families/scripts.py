@@ -146,6 +146,73 @@ def ordered(g):
     return [b'EVAL', code.encode(), b'0', values.encode()]
 
 
+STRING_PIECES = [b'a', b'\\.', b'\\z ', b'\\x41', b'\\u{41}', b'\\\\', b'\\"', b"\\'", b'\\n', b'\\7', b'\\065',
+                 b'\\25', b'\\\n', b'\\\r\n', b'\\\0', b'\0', b'\\\xe9', b'--', b'[[', b']]', b'[=[', b'\\-', b'\\[',
+                 b'\\e', b'0', b'"', b"'"]
+CODE_PIECES = [b' ', b'\n', b'\r\n', b'-- it\'s "\\.\n', b'--[[ \' \n]]', b'--[==[ " ]] ]==]', b'--[= "\n', b'--[\n',
+               b'--=[[ \'\n', b'-- \\\n']
+
+
+def literal_text(g):
+    """A string as source has it; some are no strings."""
+    inside = b''.join(g.pick(STRING_PIECES) for _ in range(g.upto(8)))
+    x = g.r()
+    if x < 0.2:
+        level = b'=' * g.upto(2)
+        return b'[' + level + b'[' + inside + b']' + level + b']'
+    quote = g.pick([b'"', b"'"])
+    return quote + (inside if x < 0.3 else inside.replace(b'"', b'').replace(b"'", b'').replace(b'\\\\', b'')) + quote
+
+
+def lexed(g):
+    """Source with escapes, comments and long brackets, all at once, in pieces, or of EVAL itself."""
+    texts = [literal_text(g) for _ in range(g.between(1, 3))]
+    gap = [g.pick(CODE_PIECES) for _ in range(4)]
+    code = gap[0] + b'return ' + gap[1] + (gap[2] + b'..' + gap[3]).join(texts) + g.pick(CODE_PIECES)
+    if g.chance(0.3):
+        return [b'EVAL', code, b'0']
+    size = g.between(1, 9)
+    load = g.pick([
+        'loadstring(ARGV[1])', 'load(function() local p = ARGV[1]:sub(at, at + %d) at = at + %d '
+        'if p ~= "" then return p end end)' % (size - 1, size)])
+    text = ('local at = 1 local f = %s if not f then return "no" end local ok, r = pcall(f) return ok and r' % load)
+    return [b'EVAL', text.encode(), b'0', code]
+
+
+FORMAT_FLAGS = ['', '', '', '-', '+', ' ', '#', '0', '-+', '+0', '-+ #0', '++++++']
+FORMAT_VALUES = ['0', '1', '-1', '65', '255', '321', '2.5', '0.5', '-1.25', '1/3', '1e15', '1e20', '-1e20', '2^63',
+                 '2^64', '1/0', "'12'", "'0x10'", "'a'", "''", "'a\\0b'", "'a\\r\\n\"\\\\'", "('x'):rep(99)",
+                 "('y\\0'):rep(50)", 'nil', 'true', '{}']
+
+
+def formatted(g):
+    items = []
+    for _ in range(g.between(1, 4)):
+        width = g.pick(['', '', '', '5', '12', '99', '123'] if g.chance(0.3) else ['', '7'])
+        precision = g.pick(['', '', '.', '.0', '.3', '.14', '.99', '.123'] if g.chance(0.4) else [''])
+        flags = g.pick(FORMAT_FLAGS) if g.chance(0.4) else ''
+        items.append('%' + flags + width + precision + g.pick(list('cdiouxXeEfgGqssss%') + ['a', 'p', 'k', '']))
+    values = ', '.join(g.pick(FORMAT_VALUES) for _ in range(g.between(0, 5)))
+    form = g.pick(['', 'a', '\\0']).join(items)
+    code = SHOWN + f"local r = show(pcall(string.format, '{form}'{', ' if values else ''}{values})) return r"
+    return [b'EVAL', code.encode(), b'0']
+
+
+NUMBER_PIECES = [b'0', b'1', b'9', b'f', b'z', b'-', b'+', b' ', b'.', b'x', b'0x', b'0b', b'e', b'E', b'p', b'inf',
+                 b'\0', b'\n', b'ffffffffffffffff', b'_', b'L']
+
+
+def numbered(g):
+    """Numbers in texts; NaN has a sign in Redis."""
+    text = b''.join(g.pick(NUMBER_PIECES) for _ in range(g.upto(4)))
+    base = g.pick(['2', '8', '10', '16', '36', '37', '1', 'nil'])
+    made = g.pick([
+        'pcall(tonumber, ARGV[1])', f'pcall(tonumber, ARGV[1], {base})',
+        'pcall(math.max, 1, 0/0, tonumber(ARGV[1]))', 'pcall(math.min, 1, 0/0, tonumber(ARGV[1]) or 5)',
+        'pcall(math.max, tonumber(ARGV[1]) or 2, 7, 0/0)', 'pcall(math.log, math.abs(tonumber(ARGV[1]) or 3), 2)'])
+    return [b'EVAL', (SHOWN + f'local r = show({made}) return r').encode(), b'0', text]
+
+
 FUNCTION = b'redis.register_function("f", function(k, a) return {k, a} end)'
 
 
@@ -177,5 +244,8 @@ COMMANDS = [
     (0.7, 'eval msgpack', unpacked, ()),
     (1.5, 'eval patterns', patterned, ()),
     (0.5, 'eval sort', ordered, ()),
+    (1, 'eval lexed', lexed, ()),
+    (1, 'eval format', formatted, ()),
+    (0.7, 'eval number', numbered, ()),
     (1, 'eval odd', odd, ()),
 ]

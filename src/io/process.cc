@@ -13,8 +13,10 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/rseq.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <thread>
@@ -202,6 +204,14 @@ bool notify_systemd(Bytes state) {
   socklen_t length = offsetof(sockaddr_un, sun_path) + size;
   return sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), length) ==
          static_cast<ssize_t>(state.size());
+}
+
+void end_restartable_sequences() {
+  constexpr unsigned kSignature = 0x53053053;   // glibc's, of x86-64
+  constexpr unsigned kLeastBytes = 32;          // registered with so many, whatever of them is in use
+  if (__rseq_size == 0) return;
+  char* area = static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset;
+  syscall(SYS_rseq, area, std::max(__rseq_size, kLeastBytes), RSEQ_FLAG_UNREGISTER, kSignature);
 }
 
 bool disable_transparent_huge_pages() { return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0; }

@@ -5,11 +5,13 @@
 #include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sstream>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -206,6 +208,15 @@ TEST(Signals, HaveTheirDefaultAgainAfterwards) {
     return 0;
   });
   EXPECT_TRUE(died_of(status, SIGTERM));
+}
+
+TEST(Process, KnowsItsProcessorWithoutRestartableSequences) {
+  std::thread([] {
+    end_restartable_sequences();
+    EXPECT_GE(sched_getcpu(), 0);
+    end_restartable_sequences();   // nothing is left to end
+    EXPECT_GE(sched_getcpu(), 0);
+  }).join();
 }
 
 TEST(Process, IsAliveUntilItHasEnded) {

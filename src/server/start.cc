@@ -172,6 +172,7 @@ void prepare_process(NodeOptions& options) {
   const ProcessOptions& p = options.process;
   uint64_t seed = random_seed();
   hash_seed = p.hash_seed.empty() ? seed : hash_bytes(p.hash_seed);
+  process::end_restartable_sequences();
   if (p.disable_transparent_huge_pages) process::disable_transparent_huge_pages();
   if (auto pinned = process::set_cpu_affinity(p.server_cpus); !pinned)
     log(LogLevel::warning, "server-cpulist: %s", pinned.error().c_str());

@@ -89,8 +89,8 @@ bool notify_systemd(Bytes state);
 
 // Transparent huge pages multiply the cost of copy-on-write. False when the kernel does not know how.
 bool disable_transparent_huge_pages();
-// Ends the restartable sequences (rseq(2)) that the C library has registered for the calling thread: the kernel writes to
-// them each time the thread has slept, and nobody here uses them. sched_getcpu() then asks the kernel.
+// Ends the restartable sequences (rseq(2)) that the C library has registered for the calling thread: the kernel writes
+// to them each time the thread has slept, and nobody here uses them. sched_getcpu() then asks the kernel.
 void end_restartable_sequences();
 // From -1000 to 1000. Lowering it needs a privilege.
 Outcome set_oom_score_adj(int value);

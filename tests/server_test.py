@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -457,8 +458,9 @@ borrowed_name = pytest.mark.skipif(ORACLE, reason='under its borrowed name it do
 @borrowed_name
 def test_a_restart_keeps_data_and_configuration(tmp_path):
     conf = write(tmp_path / 'a.conf', '# mine\nmaxclients 100\n')
-    # By a relative path: it has left the folder where it was started when it starts anew.
-    with start(('save', '900 100'), config_file=os.path.relpath(conf)) as s:
+    # By a path that is relative to where it is started: it has left that folder when it starts anew.
+    beside = os.path.relpath(conf, pathlib.Path(tempfile.gettempdir()) / 'its-folder')
+    with start(('save', '900 100'), ('dir', str(tmp_path)), config_file=beside) as s:
         with s.client() as c:
             c.ok('SET', 'a', '1'), c.ok('CONFIG', 'SET', 'maxclients', '200')
             assert c.call('DEBUG', 'RESTART', 'soon') == Error(b'ERR value is not an integer or out of range')

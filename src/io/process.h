@@ -87,7 +87,7 @@ bool notify_systemd(Bytes state);
 
 // ---- the kernel's opinion of us ----
 
-// Transparent huge pages multiply the cost of copy-on-write. False when the kernel does not know how.
+// What disable-thp asks for: the kernel gives huge pages of its own accord no more. False when it does not know how.
 bool disable_transparent_huge_pages();
 // Ends the restartable sequences (rseq(2)) that the C library has registered for the calling thread: the kernel writes
 // to them each time the thread has slept, and nobody here uses them. sched_getcpu() then asks the kernel.

@@ -3,6 +3,7 @@
 
 #include "commands/families.h"
 #include "commands/hash_replies.h"
+#include "commands/packed_replies.h"
 #include "engine/command.h"
 
 namespace vitrine {
@@ -155,9 +156,10 @@ void hgetall(Call& c) {
   auto hash = c.read<Hash>(c.args[1]);
   if (!hash) return hash.missing() ? c.reply.map(0) : void();
   c.reply.map(static_cast<int64_t>(hash->size()));
+  BulkWriter out(c.reply);
   hash->for_each([&](const PackedValue& field, const PackedValue& value) {
-    reply_value(c, field);
-    reply_value(c, value);
+    write_packed(out, field);
+    write_packed(out, value);
   });
 }
 
@@ -165,14 +167,16 @@ void hkeys(Call& c) {
   auto hash = c.read<Hash>(c.args[1]);
   if (!hash) return hash.missing() ? c.reply.array(0) : void();
   c.reply.array(static_cast<int64_t>(hash->size()));
-  hash->for_each([&](const PackedValue& field, const PackedValue&) { reply_value(c, field); });
+  BulkWriter out(c.reply);
+  hash->for_each([&](const PackedValue& field, const PackedValue&) { write_packed(out, field); });
 }
 
 void hvals(Call& c) {
   auto hash = c.read<Hash>(c.args[1]);
   if (!hash) return hash.missing() ? c.reply.array(0) : void();
   c.reply.array(static_cast<int64_t>(hash->size()));
-  hash->for_each([&](const PackedValue&, const PackedValue& value) { reply_value(c, value); });
+  BulkWriter out(c.reply);
+  hash->for_each([&](const PackedValue&, const PackedValue& value) { write_packed(out, value); });
 }
 
 constexpr CommandRow kRows[] = {

@@ -1,6 +1,7 @@
 // Lists: pushing, popping, reading and changing one list.
 #include "commands/families.h"
 #include "commands/list_replies.h"
+#include "commands/packed_replies.h"
 #include "engine/command.h"
 
 namespace vitrine {
@@ -77,8 +78,7 @@ void lrange(Call& c) {
   c.reply.array(static_cast<int64_t>(span.n));
   if (span.n == 0) return;
   BulkWriter out(c.reply);
-  list->for_each(span.index, span.n,
-                 [&](const PackedValue& v) { v.is_int ? out.bulk_integer(v.number) : out.bulk(v.text); });
+  list->for_each(span.index, span.n, [&](const PackedValue& v) { write_packed(out, v); });
 }
 
 void lindex(Call& c) {

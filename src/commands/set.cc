@@ -1,6 +1,7 @@
 // Sets: members.
 #include "base/glob.h"
 #include "commands/families.h"
+#include "commands/packed_replies.h"
 #include "engine/call.h"
 #include "engine/command.h"
 #include "engine/scan_args.h"
@@ -75,7 +76,9 @@ void smembers(Call& c) {
   auto set = c.read<Set>(c.args[1]);
   if (set.wrong_type()) return;
   c.reply.set(set ? static_cast<int64_t>(set->size()) : 0);
-  if (set) set->for_each([&](const PackedValue& v) { reply_member(c, v); });
+  if (!set) return;
+  BulkWriter out(c.reply);
+  set->for_each([&](const PackedValue& v) { write_packed(out, v); });
 }
 
 // ---- random members ----

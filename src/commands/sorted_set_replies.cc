@@ -1,14 +1,10 @@
 #include "commands/sorted_set_replies.h"
 
-#include "wire/bulk_writer.h"
+#include "commands/packed_replies.h"
 
 namespace vitrine {
 
 namespace {
-
-void write_member(BulkWriter& out, const PackedValue& member) {
-  member.is_int ? out.bulk_integer(member.number) : out.bulk(member.text);
-}
 
 void write_score(BulkWriter& out, double score) {
   char text[kDoubleChars];
@@ -21,11 +17,11 @@ void reply_run(Call& c, const SortedSet& set, const SortedSet::Run& run, bool re
   reply_scored_head(c, run.count, shape);
   if (shape == ScoredShape::members) {
     BulkWriter out(c.reply);
-    set.for_each(run, reverse, [&](const PackedValue& member, double) { write_member(out, member); });
+    set.for_each(run, reverse, [&](const PackedValue& member, double) { write_packed(out, member); });
   } else if (shape == ScoredShape::flat && c.reply.protocol() == 2) {
     BulkWriter out(c.reply);
     set.for_each(run, reverse, [&](const PackedValue& member, double score) {
-      write_member(out, member);
+      write_packed(out, member);
       write_score(out, score);
     });
   } else {

@@ -119,7 +119,7 @@ const uint8_t* next_long(const uint8_t* p);
 const uint8_t* prev_long(const uint8_t* p);
 PackedValue read_long(const uint8_t* p);
 
-inline const uint8_t* next(const uint8_t* p) {
+[[gnu::always_inline]] inline const uint8_t* next(const uint8_t* p) {
   uint8_t head = *p;
   // Integers below 128 and strings below 64 without a branch between them.
   if (__builtin_expect(head < 0xc0, 1)) return p + 2 + (head & 0x3f & -(head >> 7));
@@ -132,7 +132,7 @@ inline const uint8_t* prev(const uint8_t* p) {
   return prev_long(p);
 }
 
-inline PackedValue read(const uint8_t* p) {
+[[gnu::always_inline]] inline PackedValue read(const uint8_t* p) {
   uint8_t head = *p;
   if ((head & 0xc0) == 0x80) return {false, 0, Bytes(reinterpret_cast<const char*>(p + 1), head & 0x3f)};
   if (head < 0x80) return {true, head, {}};
@@ -162,7 +162,7 @@ class PackedIterator {
   PackedIterator next() const { return PackedIterator(packed_detail::next(at_)); }
   PackedIterator prev() const { return PackedIterator(packed_detail::prev(at_)); }
   // Reads and goes on.
-  PackedValue take() {
+  [[gnu::always_inline]] PackedValue take() {
     PackedValue v = packed_detail::read(at_);
     at_ = packed_detail::next(at_);
     return v;

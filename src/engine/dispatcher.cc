@@ -29,7 +29,7 @@ Dispatcher::~Dispatcher() = default;
 
 bool Dispatcher::open_to_all() const { return acl_->open_to_all(); }
 
-Prepared Dispatcher::prepare(std::span<const Bytes> argv) const {
+[[gnu::always_inline]] inline Prepared Dispatcher::look_up(std::span<const Bytes> argv) const {
   Prepared p;
   p.argv = argv;
   p.command = registry_.find(argv[0]);
@@ -43,6 +43,8 @@ Prepared Dispatcher::prepare(std::span<const Bytes> argv) const {
   }
   return p;
 }
+
+Prepared Dispatcher::prepare(std::span<const Bytes> argv) const { return look_up(argv); }
 
 namespace {
 
@@ -62,7 +64,7 @@ void Dispatcher::prepare(const CommandBatch& batch, Prepared* out) const {
   const auto& table = database.table();
   uint64_t last = 0;
   for (size_t i = 0; i < batch.size(); i++) {
-    out[i] = prepare(batch[i]);
+    out[i] = look_up(batch[i]);
     if (out[i].hash && out[i].hash != last) table.prefetch_bucket(last = out[i].hash);
   }
   if (batch.size() == 1) return;
@@ -246,7 +248,7 @@ bool Dispatcher::refuse_monitor(Session& session, const Prepared& p) {
 }
 
 // True in the common case, in which no gate would stop the command: asked first, because it is cheap.
-bool Dispatcher::passes_freely(const Session& session, const Prepared& p) const {
+[[gnu::always_inline]] inline bool Dispatcher::passes_freely(const Session& session, const Prepared& p) const {
   const Command* command = p.command;
   if (!command || !command->subcommands.empty() || command->guard != Guard::none) return false;
   int given = static_cast<int>(p.argv.size());

@@ -171,6 +171,7 @@ class Dispatcher {
   const Session* session_in_hand() const { return session_in_hand_; }
 
  private:
+  inline Prepared look_up(std::span<const Bytes> argv) const;
   // Each returns true when the command was refused (and the refusal is the reply).
   bool refuse(Session& session, const Prepared& p, Bytes error);
   bool refuse_unknown(Session& session, const Prepared& p);
@@ -185,7 +186,7 @@ class Dispatcher {
   bool refuse_monitor(Session& session, const Prepared& p);
   bool must_hold(Session& session, const Prepared& p);
   bool queue_in_transaction(Session& session, const Prepared& p);
-  bool passes_freely(const Session& session, const Prepared& p) const;
+  inline bool passes_freely(const Session& session, const Prepared& p) const;
   bool refused(Session& session, const Prepared& p);
   void note_refusal(Session& session, const Prepared& p);
   void count_refusal(Session& session, const Prepared& p);

@@ -17,6 +17,8 @@ class Clock {
   virtual ~Clock() = default;
   virtual int64_t wall_us() const = 0;
   virtual int64_t monotonic_ns() const = 0;
+  // It goes on by itself, as the processor's counter does (base/ticks.h).
+  virtual bool runs() const = 0;
 
   int64_t wall_ms() const { return wall_us() / 1000; }
   int64_t monotonic_us() const { return monotonic_ns() / 1000; }
@@ -27,6 +29,7 @@ class SystemClock final : public Clock {
  public:
   int64_t wall_us() const override { return ns(CLOCK_REALTIME) / 1000; }
   int64_t monotonic_ns() const override { return ns(CLOCK_MONOTONIC); }
+  bool runs() const override { return true; }
 
  private:
   static int64_t ns(clockid_t which) {
@@ -42,6 +45,7 @@ class ManualClock final : public Clock {
   explicit ManualClock(int64_t wall_start_us = 1'700'000'000'000'000) : wall_us_(wall_start_us) {}
   int64_t wall_us() const override { return wall_us_; }
   int64_t monotonic_ns() const override { return monotonic_ns_; }
+  bool runs() const override { return false; }
   void advance_us(int64_t us) {
     wall_us_ += us;
     monotonic_ns_ += us * 1000;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/prefetch.h"
 #include "io/system_call.h"
 
 namespace vitrine {
@@ -16,13 +17,15 @@ namespace {
 // More ready descriptors than this wait for the next turn; the kernel rotates its list, so none starves.
 constexpr int kBatch = 1024;
 constexpr uint32_t kAlways = EPOLLERR | EPOLLHUP;
-constexpr int64_t kWallHoldsUs = 1000;   // so much later it is seen at the latest that somebody has set the clock
+constexpr size_t kLine = 64;
+constexpr uint64_t kLookHoldsNs = 1'000'000;
 
 }  // namespace
 
 EventLoop::EventLoop(const Clock& clock)
     : clock_(clock), epoll_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      alarm_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)), raw_(kBatch) {
+      alarm_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)), raw_(kBatch),
+      look_holds_ticks_(clock.runs() ? ns_to_ticks(kLookHoldsNs) : 0) {
   CHECK(epoll_ && wake_ && alarm_);
   ready_.reserve(kBatch);
   for (int fd : {wake_.get(), alarm_.get()}) {
@@ -37,16 +40,18 @@ EventLoop::EventLoop(const Clock& clock)
 EventLoop::~EventLoop() = default;
 
 void EventLoop::refresh() {
-  now_us_ = wall_asked_us_ = clock_.monotonic_us();
-  wall_us_ = clock_.wall_us();
+  asked_ticks_ = ticks();
+  now_us_ = asked_us_ = std::max(now_us_, clock_.monotonic_us());   // the counter may have been ahead
+  wall_us_ = asked_wall_us_ = clock_.wall_us();
 }
 
-// As refresh(), for every turn: between two looks at the wall's clock the two run alike.
-void EventLoop::tell_time() {
-  int64_t before_us = now_us_;
-  now_us_ = clock_.monotonic_us();
-  wall_us_ += now_us_ - before_us;
-  if (now_us_ - wall_asked_us_ >= kWallHoldsUs) refresh();
+// As refresh(), for every turn.
+[[gnu::always_inline]] inline void EventLoop::tell_time() {
+  uint64_t since = woke_ticks_ - asked_ticks_;
+  if (since >= look_holds_ticks_) return refresh();
+  int64_t since_us = static_cast<int64_t>(ticks_to_ns(since) / 1000);
+  now_us_ = asked_us_ + since_us;
+  wall_us_ = asked_wall_us_ + since_us;
 }
 
 bool EventLoop::watch(int fd, uint32_t events, Watcher* watcher) {
@@ -104,6 +109,20 @@ bool EventLoop::may_sleep(int timeout_ms) {
   return true;
 }
 
+[[gnu::always_inline]] inline void EventLoop::collect(int count) {
+  for (int i = 0; i < count; i++) {
+    int fd = raw_[i].data.fd;
+    if (fd == alarm_.get()) alarm_us_ = 0;
+    // Our own two; and a descriptor that was closed while a duplicate of it lives on can still be reported.
+    if (!is_watched(fd)) continue;
+    Watcher* watcher = slots_[fd].watcher;
+    prefetch(watcher);
+    prefetch(reinterpret_cast<const char*>(watcher) + kLine);
+    slots_[fd].ready_index = static_cast<int32_t>(ready_.size());
+    ready_.push_back({watcher, raw_[i].events, fd});
+  }
+}
+
 std::span<const Ready> EventLoop::wait(int timeout_ms) {
   for (const Ready& r : ready_)
     if (r.watcher) slots_[r.fd].ready_index = -1;
@@ -114,22 +133,11 @@ std::span<const Ready> EventLoop::wait(int timeout_ms) {
   int count = static_cast<int>(system_call(SYS_epoll_wait, epoll_.get(), raw_.data(), kBatch, sleeps ? -1 : 0));
   woke_ticks_ = ticks();
   if (sleeps) slept_ticks_ += woke_ticks_ - before;
+  if (count > 0) collect(count);
   tell_time();
   turns_++;
-  if (count > 0) collect(count);
   CHECK(count >= 0 || errno == EINTR);
   return ready_;
-}
-
-void EventLoop::collect(int count) {
-  for (int i = 0; i < count; i++) {
-    int fd = raw_[i].data.fd;
-    if (fd == alarm_.get()) alarm_us_ = 0;
-    // Our own two; and a descriptor that was closed while a duplicate of it lives on can still be reported.
-    if (!is_watched(fd)) continue;
-    slots_[fd].ready_index = static_cast<int32_t>(ready_.size());
-    ready_.push_back({slots_[fd].watcher, raw_[i].events, fd});
-  }
 }
 
 int EventLoop::dispatch_ready() {

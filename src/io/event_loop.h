@@ -100,8 +100,9 @@ class EventLoop {
   // Any thread, and a signal handler: ends the present or the next wait().
   void wake();
 
-  // The moment at which the last wait() returned; refresh() reads the clock anew (after a long handler). That somebody
-  // has set the wall's clock, wait() may see a millisecond late.
+  // The moment at which the last wait() returned; refresh() reads the clocks (after a long handler). wait() looks at
+  // them once a millisecond at most, and in between goes by the processor's counter: that somebody has set the wall's
+  // clock it may see so much later.
   int64_t now_us() const { return now_us_; }
   int64_t now_ms() const { return now_us_ / 1000; }
   int64_t wall_us() const { return wall_us_; }
@@ -132,9 +133,9 @@ class EventLoop {
   };
 
   TimerId add_timer(int64_t delay_us, int64_t period_us, Work work);
-  void tell_time();
+  inline void tell_time();
   bool may_sleep(int timeout_ms);
-  void collect(int count);
+  inline void collect(int count);
   int run_timers();
   int run_posted();
 
@@ -159,7 +160,10 @@ class EventLoop {
 
   int64_t now_us_ = 0;
   int64_t wall_us_ = 0;
-  int64_t wall_asked_us_ = 0;   // when, by the monotonic clock
+  // The last look at the clocks: when, and what they said.
+  uint64_t asked_ticks_ = 0;
+  int64_t asked_us_ = 0, asked_wall_us_ = 0;
+  const uint64_t look_holds_ticks_;
   uint64_t woke_ticks_ = 0;
   uint64_t slept_ticks_ = 0;
   uint64_t turns_ = 0;

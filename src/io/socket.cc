@@ -13,29 +13,10 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "io/system_call.h"
 
 namespace vitrine::net {
 
 namespace {
-
-#ifdef VITRINE_HARD
-constexpr size_t kMostAtOnce = 7;
-#else
-constexpr size_t kMostAtOnce = SSIZE_MAX;
-#endif
-
-[[gnu::noinline]] IoResult nothing_moved(ssize_t n) {
-  if (n == 0) return {Io::closed, 0, 0};
-  int error = errno;
-  if (error == EAGAIN || error == EWOULDBLOCK) return {Io::would_block, 0, 0};
-  if (error == ECONNRESET || error == EPIPE) return {Io::closed, error, 0};
-  return {Io::failed, error, 0};
-}
-
-inline IoResult outcome(ssize_t n) {
-  return n > 0 ? IoResult{Io::ok, 0, static_cast<size_t>(n)} : nothing_moved(n);
-}
 
 int set_int(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0 ? 0 : errno;
@@ -43,21 +24,12 @@ int set_int(int fd, int level, int name, int value) {
 
 }  // namespace
 
-IoResult read_some(int fd, char* to, size_t capacity) {
-  capacity = std::min(capacity, kMostAtOnce);
-  ssize_t n;
-  do n = system_call(SYS_recvfrom, fd, to, capacity, 0, nullptr, nullptr);
-  while (n < 0 && errno == EINTR);
-  IoResult result = outcome(n);
-  result.filled = result.bytes == capacity;
-  return result;
-}
-
-IoResult write_some(int fd, Bytes data) {
-  ssize_t n;
-  do n = system_call(SYS_sendto, fd, data.data(), std::min(data.size(), kMostAtOnce), MSG_NOSIGNAL, nullptr, 0);
-  while (n < 0 && errno == EINTR);
-  return outcome(n);
+IoResult detail::nothing_moved(ssize_t n) {
+  if (n == 0) return {Io::closed, 0, 0};
+  int error = errno;
+  if (error == EAGAIN || error == EWOULDBLOCK) return {Io::would_block, 0, 0};
+  if (error == ECONNRESET || error == EPIPE) return {Io::closed, error, 0};
+  return {Io::failed, error, 0};
 }
 
 IoResult write_some(int fd, std::span<const iovec> pieces) {
@@ -71,7 +43,7 @@ IoResult write_some(int fd, std::span<const iovec> pieces) {
   ssize_t n;
   do n = system_call(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
-  return outcome(n);
+  return detail::outcome(n);
 }
 
 // accept4 reports errors that belong to the peer that went away meanwhile: the next one may be well.

@@ -5,15 +5,20 @@
 // "[::1]:6379", "/run/x.sock:0".
 #pragma once
 
+#include <algorithm>
+#include <cerrno>
+#include <climits>
 #include <cstdint>
 #include <expected>
 #include <span>
 #include <string>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <vector>
 
 #include "base/bytes.h"
 #include "io/fd.h"
+#include "io/system_call.h"
 
 namespace vitrine::net {
 
@@ -34,8 +39,8 @@ struct IoResult {
 
 // REQUIRES: fd is a non-blocking socket; capacity (or the data) is not empty. Interruptions are retried inside. No
 // call raises SIGPIPE. In a VITRINE_HARD build they move a few bytes at a time.
-IoResult read_some(int fd, char* to, size_t capacity);
-IoResult write_some(int fd, Bytes data);
+inline IoResult read_some(int fd, char* to, size_t capacity);
+inline IoResult write_some(int fd, Bytes data);
 // At most IOV_MAX (1024) pieces are taken; `bytes` may end inside any piece.
 IoResult write_some(int fd, std::span<const iovec> pieces);
 
@@ -120,5 +125,41 @@ int local_port(int fd);
 bool is_unix(int fd);
 // The peer is on this machine: 127.0.0.0/8 (also mapped into IPv6) or ::1. Unix sockets are not loopback.
 bool is_loopback(int fd);
+
+// ---- the two calls of every command, without a way to them ----
+
+namespace detail {
+
+#ifdef VITRINE_HARD
+constexpr size_t kMostAtOnce = 7;
+#else
+constexpr size_t kMostAtOnce = SSIZE_MAX;
+#endif
+
+// By errno, where `n` bytes say that none moved.
+IoResult nothing_moved(ssize_t n);
+inline IoResult outcome(ssize_t n) {
+  return __builtin_expect(n > 0, 1) ? IoResult{Io::ok, 0, static_cast<size_t>(n)} : nothing_moved(n);
+}
+
+}  // namespace detail
+
+inline IoResult read_some(int fd, char* to, size_t capacity) {
+  capacity = std::min(capacity, detail::kMostAtOnce);
+  ssize_t n;
+  do n = system_call(SYS_recvfrom, fd, to, capacity, 0, nullptr, nullptr);
+  while (n < 0 && errno == EINTR);
+  IoResult result = detail::outcome(n);
+  result.filled = result.bytes == capacity;
+  return result;
+}
+
+inline IoResult write_some(int fd, Bytes data) {
+  size_t bytes = std::min(data.size(), detail::kMostAtOnce);
+  ssize_t n;
+  do n = system_call(SYS_sendto, fd, data.data(), bytes, MSG_NOSIGNAL, nullptr, 0);
+  while (n < 0 && errno == EINTR);
+  return detail::outcome(n);
+}
 
 }  // namespace vitrine::net

@@ -107,9 +107,10 @@ void ClientConnection::say_goodbye() {
 }
 
 void ClientConnection::finish_input(Bytes rest) {
-  if (!session_->out.empty() || session_->doomed || session_->close_after_reply) schedule_flush();
+  bool visit = !session_->out.empty() || session_->doomed || session_->close_after_reply;
+  if (visit || server_.clients_memory_limit()) server_.add_to_flush(*this);  // which counts its memory
   keep(rest);
-  if (server_.clients_memory_limit()) schedule_flush();  // which counts its memory
+  if (rest.empty()) return;
   // As in Redis the arguments that are whole do not count.
   size_t unparsed = input_size_ - std::min(parser_.bytes_parsed(), input_size_);
   if (unparsed <= static_cast<size_t>(server_.client_options().query_buffer_limit_bytes)) return;
@@ -119,9 +120,8 @@ void ClientConnection::finish_input(Bytes rest) {
   end();
 }
 
-// Keeps what was not consumed: moves it to the front of the connection's own buffer.
-void ClientConnection::keep(Bytes rest) {
-  if (rest.empty()) return release_input();
+// To the front of the connection's own buffer.
+void ClientConnection::move_to_input(Bytes rest) {
   if (rest.data() >= input_ && rest.data() < input_ + input_capacity_) {
     if (rest.data() != input_) std::memmove(input_, rest.data(), rest.size());
   } else {
@@ -223,7 +223,7 @@ void ClientConnection::resume() {
   schedule_flush();
 }
 
-net::IoResult ClientConnection::write_pending() {
+[[gnu::always_inline]] inline net::IoResult ClientConnection::write_pending() {
   const OutputBuffer& out = session_->out;
   if (Bytes whole = out.whole(); !whole.empty() && !tls_) return net::write_some(fd_, whole);
   iovec room[64];

@@ -82,9 +82,14 @@ class ClientConnection final : public Watcher, public Peer {
  private:
   bool may_go_on() const;
   void read_input(bool to_the_end);
-  net::IoResult write_pending();
+  inline net::IoResult write_pending();
   void say_goodbye();
-  void keep(Bytes rest);
+  // Keeps what was not consumed of this arrival.
+  void keep(Bytes rest) {
+    if (!rest.empty()) move_to_input(rest);
+    else if (input_) release_input();
+  }
+  void move_to_input(Bytes rest);
   void reserve_input(size_t bytes);
   void release_input();
   void on_protocol_error();

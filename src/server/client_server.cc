@@ -236,11 +236,6 @@ void ClientServer::session_ending(Session& session) {
   dispatcher_.forget(session);
 }
 
-void ClientServer::add_to_flush(ClientConnection& connection) {
-  if (std::exchange(connection.in_flush_list, true)) return;
-  flush_list_.push_back(&connection);
-}
-
 void ClientServer::add_to_pushes(ClientConnection& connection) {
   if (connection.push_place || connection.in_flush_list) return;
   push_list_.push_back(&connection);
@@ -319,6 +314,22 @@ constexpr uint64_t kPushSliceNs = 500'000;
 
 }  // namespace
 
+[[gnu::always_inline]] inline void ClientServer::flush(ClientConnection& connection) {
+  if (connection.session().running) add_to_flush(connection);   // it may end: not while its command is on the stack
+  else if (!connection.flush()) bury(connection);
+}
+
+// Who is added meanwhile gets his reply in the next turn.
+[[gnu::always_inline]] inline void ClientServer::flush_replies() {
+  flushing_list_.swap(flush_list_);
+  for (size_t i = 0; i < flushing_list_.size(); i++) {
+    prefetch_for_flush(flushing_list_, i);
+    flushing_list_[i]->in_flush_list = false;
+    flush(*flushing_list_[i]);
+  }
+  flushing_list_.clear();
+}
+
 void ClientServer::flush_all() {
   if (before_replies && !before_replies()) return;
   if (size_t limit = clients_memory_limit()) {
@@ -328,20 +339,6 @@ void ClientServer::flush_all() {
   if (pushes_wait()) flush_pushes(kPushesBeforeReplies, UINT64_MAX);
   flush_replies();
   if (pushes_wait()) flush_pushes(SIZE_MAX, ticks() + ns_to_ticks(kPushSliceNs));
-}
-
-void ClientServer::flush_replies() {
-  std::vector<ClientConnection*> list;
-  list.swap(flush_list_);
-  for (size_t i = 0; i < list.size(); i++) {
-    prefetch_for_flush(list, i);
-    list[i]->in_flush_list = false;
-    flush(*list[i]);
-  }
-  if (flush_list_.empty()) {
-    list.clear();
-    flush_list_.swap(list);  // keeps the allocation
-  }
 }
 
 void ClientServer::flush_pushes(size_t most, uint64_t end) {
@@ -355,11 +352,6 @@ void ClientServer::flush_pushes(size_t most, uint64_t end) {
     flush(*connection);
     if (ticks() >= end) return;
   }
-}
-
-void ClientServer::flush(ClientConnection& connection) {
-  if (connection.session().running) add_to_flush(connection);   // it may end: not while its command is on the stack
-  else if (!connection.flush()) bury(connection);
 }
 
 void ClientServer::bury(ClientConnection& connection) {

@@ -92,7 +92,9 @@ class ClientServer {
   void shook_hands(ClientConnection& connection);
   // Told by a connection that is being destroyed.
   void session_ending(Session& session);
-  void add_to_flush(ClientConnection& connection);
+  void add_to_flush(ClientConnection& connection) {
+    if (!std::exchange(connection.in_flush_list, true)) flush_list_.push_back(&connection);
+  }
   void add_to_pushes(ClientConnection& connection);
   void add_to_resume(ClientConnection& connection);
   void add_to_unread(ClientConnection& connection);
@@ -121,10 +123,10 @@ class ClientServer {
   void admit(Fd fd, Kind kind);
   // True when the newcomer was told why not (over TLS it is not told).
   bool refused(int fd, Kind kind);
-  void flush(ClientConnection& connection);
+  inline void flush(ClientConnection& connection);
   void read_unread();
   void resume_all();
-  void flush_replies();
+  inline void flush_replies();
   // Sends to at most `most` of those who wait for pushes, until the moment `end` in ticks.
   void flush_pushes(size_t most, uint64_t end);
   void bury(ClientConnection& connection);
@@ -145,6 +147,7 @@ class ClientServer {
   size_t next_to_tend_ = 0;         // a descriptor
   size_t counted_memory_ = 0;       // of all clients, kept only while maxmemory-clients is set
   std::vector<ClientConnection*> flush_list_, resume_list_, unread_list_, handshake_list_;
+  std::vector<ClientConnection*> flushing_list_;   // empty but for its memory, outside flush_replies()
   std::deque<ClientConnection*> push_list_;    // null: has ended
   uint64_t pushes_served_ = 0;                 // those that stood before its first
   std::deque<SessionId> newcomers_;        // over TLS, oldest first; most have long shaken hands

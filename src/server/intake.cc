@@ -18,6 +18,30 @@ void Intake::add(ClientConnection& from, Bytes data) {
   if (data.size() >= kEnoughBytes) run();
 }
 
+// Parses from the first arrivals what the batch has room for, and prepares it.
+[[gnu::always_inline]] inline void Intake::look_ahead() {
+  batch_.clear();
+  for (looked_at_ = 0; looked_at_ < arrivals_.size() && batch_.size() < kAhead; looked_at_++) {
+    Arrival& a = arrivals_[looked_at_];
+    a.first = batch_.size();
+    a.parsed_bytes = a.from && a.from->may_run() ? a.from->parse(a.data, a.first + kAhead, batch_) : 0;
+    a.end = batch_.size();
+  }
+  dispatcher_.begin_batch();
+  dispatcher_.prepare(batch_, prepared_.data());
+}
+
+[[gnu::always_inline]] inline bool Intake::run_ahead(Arrival& a) {
+  if (!a.from) return false;
+  size_t commands = a.end - a.first;
+  size_t ran = a.from->run({prepared_.data() + a.first, commands});
+  // Offsets in the batch count from the front of each arrival.
+  a.data.remove_prefix(ran == commands ? a.parsed_bytes : ran ? batch_.begin_offset(a.first + ran) : 0);
+  if (ran > 0 && !a.data.empty() && a.from->may_run()) return true;
+  a.from->finish_input(a.data);
+  return false;
+}
+
 void Intake::run() {
   while (!arrivals_.empty()) {
     look_ahead();
@@ -43,30 +67,6 @@ void Intake::hand_over(Intake& other) {
   };
   for (size_t i = running_ + 1; i < arrivals_.size(); i++) give(arrivals_[i]);
   for (Arrival& a : unfinished_) give(a);
-}
-
-// Parses from the first arrivals what the batch has room for, and prepares it.
-void Intake::look_ahead() {
-  batch_.clear();
-  for (looked_at_ = 0; looked_at_ < arrivals_.size() && batch_.size() < kAhead; looked_at_++) {
-    Arrival& a = arrivals_[looked_at_];
-    a.first = batch_.size();
-    a.parsed_bytes = a.from && a.from->may_run() ? a.from->parse(a.data, a.first + kAhead, batch_) : 0;
-    a.end = batch_.size();
-  }
-  dispatcher_.begin_batch();
-  dispatcher_.prepare(batch_, prepared_.data());
-}
-
-bool Intake::run_ahead(Arrival& a) {
-  if (!a.from) return false;
-  size_t commands = a.end - a.first;
-  size_t ran = a.from->run({prepared_.data() + a.first, commands});
-  // Offsets in the batch count from the front of each arrival.
-  a.data.remove_prefix(ran == commands ? a.parsed_bytes : ran ? batch_.begin_offset(a.first + ran) : 0);
-  if (ran > 0 && !a.data.empty() && a.from->may_run()) return true;
-  a.from->finish_input(a.data);
-  return false;
 }
 
 }  // namespace vitrine

@@ -47,9 +47,9 @@ class Intake {
     size_t parsed_bytes = 0;             // of the commands looked at
     size_t first = 0, end = 0;           // the commands looked at, in the batch
   };
-  void look_ahead();
+  inline void look_ahead();
   // True when more of the arrival can run at once.
-  bool run_ahead(Arrival& arrival);
+  inline bool run_ahead(Arrival& arrival);
 
   Dispatcher& dispatcher_;
   std::unique_ptr<char[]> buffer_;

@@ -115,8 +115,9 @@ class Node {
   void end_if_asked();
   ScriptFigures script_figures() const;
   void reset_stats();
-  int sleep_ms();
-  bool reclaim_expired();
+  inline int sleep_ms();
+  bool expiry_is_due() const { return expiry_backlog_ || keyspace_.now_ms() / ExpiryIndex::kTickMs != expiry_tick_; }
+  void reclaim_expired();
   size_t counted_bytes() const;
   void relieve_memory();
   bool make_room();

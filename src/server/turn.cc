@@ -22,6 +22,19 @@ void Node::run() {
   while (!stopping_) turn();
 }
 
+[[gnu::always_inline]] inline int Node::sleep_ms() {
+  if (expiry_backlog_ || eviction_backlog_ || clients_.busy()) return 0;
+  int64_t now = loop_.wall_ms();
+  int64_t until = next_tend_ms_ - now;
+  if (int64_t deadline = waiters_.next_deadline_ms()) until = std::min(until, deadline - now);
+  if (dispatcher_.paused(now)) until = std::min(until, dispatcher_.pause_until_ms() - now);
+  // Nothing of this tick is due any more. What is due next is asked once a tick; until then it may be the next one.
+  int64_t due = (expiry_tick_ + 1) * ExpiryIndex::kTickMs;
+  if (std::exchange(due_asked_tick_, expiry_tick_) != expiry_tick_) due = std::max(due, keyspace_.next_due_ms());
+  until = std::min(until, due - now);
+  return static_cast<int>(std::clamp<int64_t>(until, 0, kLongestSleepMs));
+}
+
 void Node::turn() {
   loop_.wait(sleep_ms());
   dispatcher_.begin_turn(loop_.wall_ms(), loop_.woke_ticks());
@@ -40,7 +53,7 @@ void Node::turn() {
   bool anybody_waits = waiters_.parked() > 0 || dispatcher_.held() > 0;
   waiters_.expire(sessions_, keyspace_.now_ms());
   if (waiters_.fed()) dispatcher_.serve_waiters();
-  release_pause();
+  if (keyspace_.holds_removals() || dispatcher_.held()) release_pause();
   clients_.resume_waiting();
   if (anybody_waits) meter.lap(TurnPhase::waiters);
   if (loop_.wall_ms() >= next_tend_ms_) {
@@ -54,36 +67,23 @@ void Node::turn() {
   if (!clients_.pushes_wait()) dispatcher_.pubsub().close_texts();
   meter.lap(TurnPhase::flush);
   // Slices of what has no client waiting for it: behind the replies, so that a command waits for one slice at most.
-  if (reclaim_expired()) meter.lap(TurnPhase::expiry);
+  if (expiry_is_due()) {
+    reclaim_expired();
+    meter.lap(TurnPhase::expiry);
+  }
   relieve_memory();
   dispatcher_.tracking().end_turn();
   if (options_.memory.maxmemory) meter.lap(TurnPhase::eviction);
   end_if_asked();
 }
 
-int Node::sleep_ms() {
-  if (expiry_backlog_ || eviction_backlog_ || clients_.busy()) return 0;
-  int64_t now = loop_.wall_ms();
-  int64_t until = next_tend_ms_ - now;
-  if (int64_t deadline = waiters_.next_deadline_ms()) until = std::min(until, deadline - now);
-  if (dispatcher_.paused(now)) until = std::min(until, dispatcher_.pause_until_ms() - now);
-  // Nothing of this tick is due any more. What is due next is asked once a tick; until then it may be the next one.
-  int64_t due = (expiry_tick_ + 1) * ExpiryIndex::kTickMs;
-  if (std::exchange(due_asked_tick_, expiry_tick_) != expiry_tick_) due = std::max(due, keyspace_.next_due_ms());
-  until = std::min(until, due - now);
-  return static_cast<int>(std::clamp<int64_t>(until, 0, kLongestSleepMs));
-}
-
-// Removes what is due, in slices, until nothing is left or the turn's share of time is used; false when this tick was
-// looked at before. Under load a turn is long: when expiry falls behind, its share grows to as much as the commands of
-// the turn took, never more than half in all.
-bool Node::reclaim_expired() {
-  int64_t tick = keyspace_.now_ms() / ExpiryIndex::kTickMs;
-  if (!expiry_backlog_ && tick == expiry_tick_) return false;
-  expiry_tick_ = tick;
+// Removes what is due, in slices, until nothing is left or the turn's share of time is used. Under load a turn is long:
+// when expiry falls behind, its share grows to as much as the commands of the turn took, never more than half in all.
+void Node::reclaim_expired() {
+  expiry_tick_ = keyspace_.now_ms() / ExpiryIndex::kTickMs;
   if (console_.paused()) {
     expiry_backlog_ = false;
-    return true;
+    return;
   }
   int64_t start = loop_.clock().monotonic_us(), share = kExpirySliceUs;
   int64_t late_ms = expiry_backlog_ ? keyspace_.lateness().age_ms * options_.memory.expire_effort : 0;
@@ -96,7 +96,6 @@ bool Node::reclaim_expired() {
   } while (expiry_backlog_ && loop_.clock().monotonic_us() - start < share);
   if (expiry_backlog_) console_.meter().expiry_slices_cut++;
   if (waiters_.fed()) dispatcher_.serve_waiters();
-  return true;
 }
 
 // What counts against maxmemory. The log's buffer does not: each eviction is written there, too, and while the disk is
@@ -122,7 +121,6 @@ void Node::relieve_memory() {
 }
 
 void Node::release_pause() {
-  if (!keyspace_.holds_removals() && !dispatcher_.held()) return;   // there is none
   if (dispatcher_.paused(keyspace_.now_ms())) return;
   if (keyspace_.holds_removals()) dispatcher_.unpause();   // its time is over
   for (SessionId id : dispatcher_.take_held()) {

@@ -17,7 +17,7 @@ class BulkWriter {
   BulkWriter(const BulkWriter&) = delete;
   BulkWriter& operator=(const BulkWriter&) = delete;
 
-  void bulk(Bytes b) {
+  [[gnu::always_inline]] void bulk(Bytes b) {
     size_t n = b.size();
     if (__builtin_expect(static_cast<size_t>(end_ - p_) < n + kMargin, 0)) refill(n);
     if (__builtin_expect(n < 100, 1)) put_header(n);
@@ -49,7 +49,7 @@ class BulkWriter {
   static constexpr size_t kMargin = 32;   // the longest header and the line's end
   static constexpr size_t kRound = 2048;
 
-  void refill(size_t payload) {
+  [[gnu::noinline]] void refill(size_t payload) {
     if (p_) out_.advance(p_);
     size_t room = payload + kMargin + kRound;
     p_ = out_.reserve(room);
@@ -65,7 +65,7 @@ class BulkWriter {
     p_ += 2;
   }
   // Two copies of a fixed size that may overlap are cheaper than a call.
-  static void copy(char* to, const char* from, size_t n) {
+  [[gnu::always_inline]] static void copy(char* to, const char* from, size_t n) {
     if (n > 32) std::memcpy(to, from, n);
     else if (n >= 16) copy_ends<16>(to, from, n);
     else if (n >= 8) copy_ends<8>(to, from, n);

@@ -10,12 +10,10 @@ namespace vitrine {
 namespace {
 
 // First blocks that were sent and wait to be used again: every turn takes one for each client that gets a reply, and
-// the allocator's own cache of blocks this size is smaller than a turn. At most 1 MB, per thread.
+// the allocator's own cache of blocks this size is smaller than a turn. At most 1 MB, for good, for each thread
+// that has output buffers (the executor).
 class FirstBlocks {
  public:
-  ~FirstBlocks() {
-    while (head_) memory::release(take());
-  }
   char* take() {
     if (!head_) return static_cast<char*>(memory::allocate(OutputBuffer::kFirstBlockBytes));
     Free* block = head_;
@@ -38,7 +36,7 @@ class FirstBlocks {
   size_t count_ = 0;
 };
 
-thread_local FirstBlocks first_blocks;
+constinit thread_local FirstBlocks first_blocks;
 
 }  // namespace
 
@@ -62,41 +60,42 @@ void OutputBuffer::release(const Block& block) {
   else memory::release(block.data, block.capacity);
 }
 
+void OutputBuffer::seal() {
+  if (!last_.data) return;
+  last_.size = last_size();
+  sealed_bytes_ += last_.size;
+  sealed_.push_back(last_);
+}
+
+// What is appended goes behind the first `size` bytes of the last block.
+void OutputBuffer::open_at(size_t size) {
+  tail_ = last_.data + size;
+  end_ = last_.shared ? tail_ : last_.data + last_.capacity;
+}
+
 void OutputBuffer::add_shared(SharedText& text, char* data, size_t bytes) {
-  seal_tail();
-  if (!blocks_.empty()) sealed_ += blocks_.back().size;
-  blocks_.push_back({data, bytes, 0, &text});
+  seal();
+  last_ = {data, 0, 0, &text};
   text.references_++;
   held_ += bytes;
-  tail_ = end_ = data + bytes;
+  open_at(bytes);
 }
 
 void OutputBuffer::add_block(size_t bytes) {
-  seal_tail();
-  if (!blocks_.empty()) sealed_ += blocks_.back().size;
-  bool first = (blocks_.empty() || blocks_.back().shared) && bytes <= kFirstBlockBytes;
+  bool first = (!last_.data || last_.shared) && bytes <= kFirstBlockBytes;
+  seal();
   size_t capacity = first ? kFirstBlockBytes : memory::good_size(bytes > kBlockBytes ? bytes : kBlockBytes);
   char* data = first ? first_blocks.take() : static_cast<char*>(memory::allocate(capacity));
-  blocks_.push_back({data, 0, capacity});
+  last_ = {data, 0, capacity, nullptr};
   held_ += capacity;
-  tail_ = data;
-  end_ = data + capacity;
-}
-
-void OutputBuffer::open_tail() {
-  if (blocks_.empty()) {
-    tail_ = end_ = nullptr;
-    return;
-  }
-  Block& last = blocks_.back();
-  tail_ = last.data + last.size;
-  end_ = last.shared ? tail_ : last.data + last.capacity;
+  open_at(0);
 }
 
 void OutputBuffer::insert(Mark at, Bytes b) {
-  CHECK(at.block < blocks_.size());
-  seal_tail();
-  Block& block = blocks_[at.block];
+  CHECK(at.block < block_count());
+  const bool into_last = at.block == sealed_.size();
+  Block& block = into_last ? last_ : sealed_[at.block];
+  if (into_last) block.size = last_size();
   if (block.size + b.size() > block.capacity) {
     size_t capacity = memory::good_size(block.size + b.size());
     block.data = static_cast<char*>(memory::reallocate(block.data, capacity));
@@ -106,63 +105,57 @@ void OutputBuffer::insert(Mark at, Bytes b) {
   std::memmove(block.data + at.offset + b.size(), block.data + at.offset, block.size - at.offset);
   std::memcpy(block.data + at.offset, b.data(), b.size());
   block.size += b.size();
-  if (at.block + 1 < blocks_.size()) sealed_ += b.size();
-  open_tail();
+  if (into_last) open_at(block.size);
+  else sealed_bytes_ += b.size();
 }
 
 void OutputBuffer::truncate(Mark at) {
-  CHECK(at.block < blocks_.size());
-  seal_tail();
-  while (blocks_.size() > at.block + 1) {
-    release(blocks_.back());
-    blocks_.pop_back();
-    sealed_ -= blocks_.back().size;
+  CHECK(at.block < block_count());
+  last_.size = last_size();
+  while (sealed_.size() > at.block) {
+    release(last_);
+    last_ = sealed_.back();
+    sealed_.pop_back();
+    sealed_bytes_ -= last_.size;
   }
-  blocks_.back().size = at.offset;
-  open_tail();
+  open_at(at.offset);
 }
 
 int OutputBuffer::pieces(iovec* out, int limit) const {
   int n = 0;
-  for (size_t i = 0; i < blocks_.size() && n < limit; i++) {
-    const Block& block = blocks_[i];
-    size_t size = i + 1 == blocks_.size() ? static_cast<size_t>(tail_ - block.data) : block.size;
-    size_t skip = i == 0 ? consumed_ : 0;
-    if (size == skip) continue;
-    out[n++] = {block.data + skip, size - skip};
-  }
+  size_t skip = consumed_;
+  auto add = [&](char* data, size_t size) {
+    if (size > skip) out[n++] = {data + skip, size - skip};
+    skip = 0;
+  };
+  for (size_t i = 0; i < sealed_.size() && n < limit; i++) add(sealed_[i].data, sealed_[i].size);
+  if (n < limit) add(last_.data, last_size());
   return n;
 }
 
 void OutputBuffer::consume(size_t bytes) {
   if (bytes == pending()) return clear();
-  seal_tail();
   consumed_ += bytes;
-  size_t done = 0;
-  while (done + 1 < blocks_.size() && consumed_ >= blocks_[done].size) {
-    consumed_ -= blocks_[done].size;
-    sealed_ -= blocks_[done].size;
-    release(blocks_[done]);
-    done++;
+  auto first = sealed_.begin();
+  for (; first != sealed_.end() && consumed_ >= first->size; ++first) {
+    consumed_ -= first->size;
+    sealed_bytes_ -= first->size;
+    release(*first);
   }
-  blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<ptrdiff_t>(done));
+  sealed_.erase(sealed_.begin(), first);
 }
 
 void OutputBuffer::clear() {
   constexpr size_t kKeptBlocks = 64;
-  if (blocks_.size() == 1 && blocks_[0].capacity == kFirstBlockBytes && blocks_.capacity() <= kKeptBlocks) {
-    first_blocks.give(blocks_[0].data);   // nearly always
-    blocks_.clear();
-    tail_ = end_ = nullptr;
-    consumed_ = held_ = 0;
-    return;
-  }
-  seal_tail();
-  for (const Block& block : blocks_) release(block);
-  blocks_.clear();
-  if (blocks_.capacity() > kKeptBlocks) blocks_.shrink_to_fit();
+  last_.size = last_size();
+  if (last_.data) release(last_);
+  last_ = {};
   tail_ = end_ = nullptr;
-  consumed_ = sealed_ = held_ = 0;
+  consumed_ = 0;
+  for (const Block& block : sealed_) release(block);
+  sealed_.clear();
+  sealed_bytes_ = 0;
+  if (sealed_.capacity() > kKeptBlocks) sealed_.shrink_to_fit();
 }
 
 void OutputBuffer::take(OutputBuffer& other) {
@@ -178,7 +171,7 @@ void OutputBuffer::take(OutputBuffer& other) {
 }
 
 void OutputBuffer::copy_to(char* out) const {
-  std::vector<iovec> piece(blocks_.size());
+  std::vector<iovec> piece(block_count());
   int n = pieces(piece.data(), static_cast<int>(piece.size()));
   for (int i = 0; i < n; i++) {
     std::memcpy(out, piece[i].iov_base, piece[i].iov_len);

@@ -64,7 +64,7 @@ class OutputBuffer {
   // Appends a range of `text`, which stays where it is.
   void append_shared(SharedText& text, size_t from, size_t bytes) {
     char* data = text.data() + from;
-    if (tail_ == data && !blocks_.empty() && blocks_.back().shared == &text) {
+    if (tail_ == data && last_.shared == &text) {
       tail_ = end_ = data + bytes;
       held_ += bytes;
     } else {
@@ -77,22 +77,21 @@ class OutputBuffer {
     size_t block = 0;
     size_t offset = 0;
   };
-  Mark mark() { return reserve(1), Mark{blocks_.size() - 1, static_cast<size_t>(tail_ - blocks_.back().data)}; }
+  Mark mark() { return reserve(1), Mark{sealed_.size(), last_size()}; }
   // REQUIRES: nothing before the mark has been consumed since.
   void insert(Mark at, Bytes b);
   void truncate(Mark at);
 
-  bool empty() const { return pending_before_tail() == 0; }
-  size_t pending() const { return pending_before_tail(); }
+  bool empty() const { return pending() == 0; }
+  size_t pending() const { return sealed_bytes_ + last_size() - consumed_; }
   // Bytes of memory held; what is shared counts in full.
-  size_t capacity() const { return held_ + blocks_.capacity() * sizeof(Block); }
-  size_t block_count() const { return blocks_.size(); }
+  size_t capacity() const { return held_ + sealed_.capacity() * sizeof(Block); }
+  size_t block_count() const { return sealed_.size() + (last_.data ? 1 : 0); }
 
   // All pending bytes, if they lie in one piece; else nothing.
   Bytes whole() const {
-    if (blocks_.size() != 1) return {};
-    char* front = blocks_[0].data + consumed_;
-    return {front, static_cast<size_t>(tail_ - front)};
+    if (!sealed_.empty()) return {};
+    return {last_.data + consumed_, last_size() - consumed_};
   }
   // The pending bytes, front first, in at most `limit` pieces; returns how many pieces.
   int pieces(iovec* out, int limit) const;
@@ -101,9 +100,9 @@ class OutputBuffer {
   void clear();
   // As clear(), but keeps memory for what comes next where there is one block.
   void rewind() {
-    if (blocks_.size() != 1 || blocks_[0].shared) return clear();
+    if (!sealed_.empty() || last_.shared) return clear();
     consumed_ = 0;
-    tail_ = blocks_[0].data;
+    tail_ = last_.data;
   }
   // Moves everything pending in `other` behind what is here.
   void take(OutputBuffer& other);
@@ -113,30 +112,28 @@ class OutputBuffer {
 
  private:
   struct Block {
-    char* data;
-    size_t size;      // valid for all but the last; the last one's is tail_ - data
-    size_t capacity;  // of an owned one
+    char* data = nullptr;
+    size_t size = 0;      // of a sealed one; the last one's is last_size()
+    size_t capacity = 0;  // of an owned one
     SharedText* shared = nullptr;
   };
 
   void add_block(size_t bytes);
   void add_shared(SharedText& text, char* data, size_t bytes);
   void release(const Block& block);
-  void seal_tail() {
-    if (!blocks_.empty()) blocks_.back().size = static_cast<size_t>(tail_ - blocks_.back().data);
-  }
-  void open_tail();
-  size_t pending_before_tail() const {
-    if (blocks_.empty()) return 0;
-    return sealed_ + static_cast<size_t>(tail_ - blocks_.back().data) - consumed_;
-  }
+  size_t last_size() const { return static_cast<size_t>(tail_ - last_.data); }
+  // The last block takes no more, and makes room for another.
+  void seal();
+  void open_at(size_t size);
 
+  // The last block stands here: nearly always it is the only one, and no other memory is touched.
+  Block last_;                  // without data: there is none
   char* tail_ = nullptr;
   char* end_ = nullptr;
-  std::vector<Block> blocks_;
-  size_t consumed_ = 0;  // of the first block
-  size_t sealed_ = 0;    // bytes in all blocks but the last
+  size_t consumed_ = 0;         // of the first block
   size_t held_ = 0;
+  std::vector<Block> sealed_;   // those before the last
+  size_t sealed_bytes_ = 0;
 };
 
 }  // namespace vitrine

@@ -10,7 +10,8 @@ namespace reply_detail {
 
 char* write_header(char* p, char type, int64_t n) {
   *p++ = type;
-  p += format_int64(p, n);
+  if (static_cast<uint64_t>(n) < 10) *p++ = static_cast<char>('0' + n);
+  else p += format_int64(p, n);
   *p++ = '\r';
   *p++ = '\n';
   return p;

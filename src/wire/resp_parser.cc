@@ -90,24 +90,6 @@ bool split_quoted(Bytes line, std::vector<std::string>& words) {
   }
 }
 
-size_t RespParser::parse(Bytes buffer, const Limits& limits, CommandBatch& batch) {
-  start_ = 0;
-  const size_t before = batch.size();
-  while (error_.empty() && start_ < buffer.size() && batch.size() < limits.batch_end) {
-    if (remaining_ == 0 && parse_whole(buffer, limits, batch)) continue;
-    bool multibulk = remaining_ > 0 || buffer[start_] == '*';
-    Step step = multibulk ? parse_multibulk(buffer, limits) : parse_inline(buffer, batch);
-    if (step == Step::over_limit && batch.size() > before) error_.clear(), restart();
-    if (step != Step::command) break;
-    if (multibulk) yield(buffer, batch);
-    start_ += at_;
-    at_ = 0;
-    bool any_argument = batch.used_ > batch.ended();   // `*0` and `*-1` are no command
-    if (any_argument) batch.end_command(start_);
-  }
-  return start_;
-}
-
 namespace {
 
 // Reads "<type><digits>\r\n" with at most eight digits; null when it is anything else (or not all there).
@@ -145,7 +127,7 @@ const char* read_long_length(const char* p, const char* end, char type, size_t& 
 
 // The common case in one go: a well-formed command that is all there. Anything else leaves no trace and takes the
 // careful way.
-bool RespParser::parse_whole(Bytes buffer, const Limits& limits, CommandBatch& batch) {
+[[gnu::always_inline]] inline bool RespParser::parse_whole(Bytes buffer, const Limits& limits, CommandBatch& batch) {
   const char* end = buffer.data() + buffer.size();
   size_t count, length;
   const char* p = read_short_length(buffer.data() + start_, end, '*', count);
@@ -162,6 +144,24 @@ bool RespParser::parse_whole(Bytes buffer, const Limits& limits, CommandBatch& b
   start_ = static_cast<size_t>(p - buffer.data());
   batch.end_command(start_);
   return true;
+}
+
+size_t RespParser::parse(Bytes buffer, const Limits& limits, CommandBatch& batch) {
+  start_ = 0;
+  const size_t before = batch.size();
+  while (error_.empty() && start_ < buffer.size() && batch.size() < limits.batch_end) {
+    if (remaining_ == 0 && parse_whole(buffer, limits, batch)) continue;
+    bool multibulk = remaining_ > 0 || buffer[start_] == '*';
+    Step step = multibulk ? parse_multibulk(buffer, limits) : parse_inline(buffer, batch);
+    if (step == Step::over_limit && batch.size() > before) error_.clear(), restart();
+    if (step != Step::command) break;
+    if (multibulk) yield(buffer, batch);
+    start_ += at_;
+    at_ = 0;
+    bool any_argument = batch.used_ > batch.ended();   // `*0` and `*-1` are no command
+    if (any_argument) batch.end_command(start_);
+  }
+  return start_;
 }
 
 void RespParser::restart() {

@@ -96,7 +96,7 @@ class RespParser {
 
  private:
   enum class Step { command, need_more, failed, over_limit };
-  bool parse_whole(Bytes buffer, const Limits& limits, CommandBatch& batch);
+  inline bool parse_whole(Bytes buffer, const Limits& limits, CommandBatch& batch);
   Step parse_multibulk(Bytes buffer, const Limits& limits);
   Step parse_header(Bytes buffer, const Limits& limits);
   Step parse_bulks(Bytes buffer, const Limits& limits);

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 SECONDS ?= 30
 PORT ?= 6379
 
-.PHONY: help release run test bench pause stream_growth hit_ratio fuzz asan tsan tidy clean
+.PHONY: help release run test bench floor pause stream_growth hit_ratio fuzz asan tsan tidy clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,11 @@ bench: ## speed and memory side by side with Debian's Redis (ONLY=zadd, ROUNDS=5
 	@scripts/install.sh bench
 	@scripts/build.sh release
 	@bench/run.py $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) $(ARGS)
+
+floor: ## what the least server takes on this machine, beside Vitrine and Redis: targets below that cannot be met
+	@scripts/install.sh bench
+	@scripts/build.sh release vitrine-server floor
+	@bench/floor.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) $(ARGS)
 
 pause: ## the longest stall while a table grows, a million keys expire, a huge value is deleted (QUICK=1)
 	@scripts/install.sh bench

@@ -2,8 +2,8 @@
 """What the least server takes, and how far from it Vitrine and Redis are: bench/floor.py [--rounds N] [--quick].
 
 The least server (bench/floor.cc) reads, looks a key up and writes, and does nothing else; the reply of HGETALL it has
-ready made, that of ZRANGE is a constant. A target below what it takes cannot be met on this machine. Microseconds of the
-server's CPU for a command, in all and in user mode, medians of the rounds; the three take turns.
+ready made, that of ZRANGE is a constant. A target below what it takes cannot be met on this machine. Microseconds of
+the server's CPU for a command, in all and in user mode, medians of the rounds; the three take turns.
 """
 
 import argparse

@@ -160,7 +160,8 @@ uint64_t Stream::trim(const StreamTrim& trim) {
   if (trim.references != StreamReferences::keep) return trim_by_references(trim);
   StreamData& s = data();
   uint64_t before = s.length;
-  while (s.length > 0 && (trim.by != StreamTrim::By::length || s.length > trim.length)) {
+  // By id, nodes without a live entry go as well.
+  while (trim.by == StreamTrim::By::length ? s.length > trim.length : !s.nodes.empty()) {
     auto cursor = s.nodes.first();
     StreamNode* node = cursor->as<StreamNode>();
     if (trim.limit && before - s.length + node->live > trim.limit) break;

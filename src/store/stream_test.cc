@@ -376,5 +376,20 @@ TEST(Stream, GoesBackBehindDeletedEntries) {
   EXPECT_TRUE(held.view().erase({8, 1}));
 }
 
+// A node stays when its last entry goes alone; trimming by id takes it along later, although nothing is left to trim.
+TEST(Stream, TrimmingByIdTakesEmptyNodesAlong) {
+  Held held;
+  Stream stream = held.view();
+  append(stream, {330, 0}, {"a", "1"}), append(stream, {531, 0}, {"a", "1"});
+  EXPECT_TRUE(stream.erase({531, 0}));
+  StreamTrim trim;
+  trim.by = StreamTrim::By::id, trim.id = {509, 0};
+  EXPECT_EQ(stream.trim(trim), 1u);
+  EXPECT_EQ(stream.data().nodes.size(), 1u);
+  trim.id = {580, 2};
+  EXPECT_EQ(stream.trim(trim), 0u);
+  EXPECT_EQ(stream.data().nodes.size(), 0u);
+}
+
 }  // namespace
 }  // namespace vitrine

@@ -126,7 +126,7 @@ bool is_unix(int fd);
 // The peer is on this machine: 127.0.0.0/8 (also mapped into IPv6) or ::1. Unix sockets are not loopback.
 bool is_loopback(int fd);
 
-// ---- the two calls of every command, without a way to them ----
+// ---- the two calls of every command, in line ----
 
 namespace detail {
 
